@@ -1,0 +1,1 @@
+"""What plugs into the ports; plugins.py names each, nobody imports them."""

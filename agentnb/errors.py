@@ -1,0 +1,145 @@
+"""Every error that agentnb raises on purpose, each with its cause and its mend in the message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class AgentNBError(Exception):
+    """Base of all errors of agentnb.
+
+    Attributes:
+        run_id: The run in which it happened, or an empty string.
+    """
+
+    run_id: str = ""
+
+
+class ConfigurationError(AgentNBError):
+    """A setting, a definition or an argument is wrong."""
+
+
+class DefinitionError(ConfigurationError):
+    """A stored definition can't be loaded in this process."""
+
+
+class MissingExtra(ConfigurationError):
+    """A package that only some features need is not installed."""
+
+    def __init__(self, package: str, extra: str | None = None) -> None:
+        what = f"jupyter-agentnb[{extra}]" if extra else package
+        super().__init__(f"{package} is not installed: pip install '{what}'")
+
+
+class MissingKey(ConfigurationError):
+    """A provider needs an API key and none is set."""
+
+    def __init__(self, provider: str, variable: str) -> None:
+        super().__init__(f"{provider} needs an API key: set the environment variable {variable} before the kernel starts")
+
+
+class UnknownModel(ConfigurationError):
+    """No provider has a model of that name."""
+
+
+class UnknownName(ConfigurationError):
+    """No agent, tool, run or definition goes by that name."""
+
+
+class RunNotFound(UnknownName):
+    """No run has that ID."""
+
+    def __init__(self, run_id: str, where: str) -> None:
+        super().__init__(f"no run {run_id!r} in {where}: `agentnb runs list` shows the runs that are there")
+
+
+class IllegalTransition(AgentNBError):
+    """An agent or a run was told to go to a state that it can't reach from where it is."""
+
+
+class StoreError(AgentNBError):
+    """The store can't be opened, read or written."""
+
+
+class LeaseLost(AgentNBError):
+    """Another process has taken this run over; this one must stop writing to it."""
+
+
+class PolicyDenied(AgentNBError):
+    """The policy refused; nothing of what was asked has been done.
+
+    Attributes:
+        stage: Where it was refused: ``input``, ``tool_call``, ``tool_result``, ``output`` or ``memory_write``.
+        code: The reason code of the rule, for example ``tool_not_allowed``.
+    """
+
+    def __init__(self, stage: str, code: str, reason: str) -> None:
+        super().__init__(f"refused by policy at {stage} ({code}): {reason}")
+        self.stage = stage
+        self.code = code
+
+
+class ExecutionError(AgentNBError):
+    """An execution ended without a result."""
+
+
+class StepLimitExceeded(ExecutionError):
+    """The model kept calling tools and never answered."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"no answer after {limit} model calls: raise max_steps, or tell the agent in its instructions when to stop")
+
+
+class ExecutionTimeout(ExecutionError):
+    """The execution took longer than it may."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"{what} timed out after {seconds:g} s: raise its timeout, or give it less to do")
+
+
+class ExecutionCancelled(ExecutionError):
+    """Someone cancelled the run."""
+
+
+class OutputInvalid(ExecutionError):
+    """The model's answer doesn't fit the output schema, also after it was asked to repair it."""
+
+    def __init__(self, attempts: int, findings: Sequence[str], text: str) -> None:
+        shown = text if len(text) <= 200 else f"{text[:200]}…"
+        super().__init__(
+            f"the answer doesn't fit the output schema after {attempts} attempts: {'; '.join(findings)}. "
+            f"The model wrote {shown!r}: use a stronger model, or a simpler schema"
+        )
+
+
+class ProviderError(AgentNBError):
+    """A model provider failed.
+
+    Attributes:
+        retryable: Whether the same call may succeed later.
+        retry_after: Seconds that the provider asked to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class RateLimited(ProviderError):
+    """The provider refuses more calls for now."""
+
+
+class ContextOverflow(ProviderError):
+    """The prompt is longer than the model can read."""
+
+
+class CassetteMiss(AgentNBError):
+    """A replayed call is not on the cassette."""
+
+    def __init__(self, cassette: Path | str, prompt: str) -> None:
+        super().__init__(f"no recorded answer in {cassette} for the call that ends in {prompt[-120:]!r}: record it again with --record {cassette}")

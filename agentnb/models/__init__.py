@@ -1,0 +1,1 @@
+"""What wraps any model: retry, circuit breaker, prices, cassettes."""

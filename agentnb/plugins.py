@@ -1,0 +1,44 @@
+"""Finds what can be plugged in: the built-ins below, and other packages' entry points of the same groups."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from agentnb.errors import ConfigurationError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "agentnb.models": {
+        "openvino": "agentnb.adapters.openvino:OpenVINOProvider",
+        "openai": "agentnb.adapters.openai:OpenAIProvider",
+        "scripted": "agentnb.adapters.scripted:ScriptedProvider",
+    },
+    "agentnb.stores": {"sqlite": "agentnb.adapters.sqlite:SQLiteStore"},
+    "agentnb.tools": {},
+    "agentnb.policies": {},
+}
+"""Extension point → name → ``module:attribute``. A name of an entry point may not hide a built-in one."""
+
+
+@cache
+def table(group: str) -> dict[str, str]:
+    """All names of an extension point with where they are found, built-ins first."""
+    found = {point.name: point.value for point in entry_points(group=group)}
+    return {**found, **BUILT_IN.get(group, {})}
+
+
+def load(group: str, name: str) -> Any:
+    """Import what goes by ``name``.
+
+    Raises:
+        ConfigurationError: Nothing goes by that name.
+        MissingExtra: It needs a package that is not installed.
+    """
+    names = table(group)
+    if name not in names:
+        known = ", ".join(sorted(names)) or "none"
+        raise ConfigurationError(f"no {group.removeprefix('agentnb.')} called {name!r}; there are: {known}")
+    module, _, attribute = names[name].partition(":")
+    return getattr(import_module(module), attribute)

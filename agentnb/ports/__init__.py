@@ -1,0 +1,1 @@
+"""Boundaries: Protocols, and the frozen data that crosses them."""

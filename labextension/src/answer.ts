@@ -1,0 +1,42 @@
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+
+import { ACTION_BUTTONS, Action, actionOf } from './action';
+import { copyText, insertCell, textAround } from './outputs';
+
+/** Answers the buttons in agents' outputs; one listener serves all of them, also those restored from disk. */
+export const answerPlugin: JupyterFrontEndPlugin<void> = {
+  id: '@agentnb/labextension:answer',
+  description: "Style and buttons of the agents' answers.",
+  autoStart: true,
+  optional: [INotebookTracker],
+  activate: (app: JupyterFrontEnd, notebooks: INotebookTracker | null) => {
+    app.shell.node.addEventListener('click', event => {
+      const button = event.target instanceof Element && event.target.closest<HTMLButtonElement>(ACTION_BUTTONS);
+      const action = button && actionOf(button.dataset);
+      if (action) {
+        event.preventDefault();
+        const panel = notebooks?.find(candidate => candidate.node.contains(button)) ?? null;
+        void perform(action, button, panel ?? null, notebooks?.currentWidget ?? null);
+      }
+    });
+  },
+};
+
+/** Does what a button asks for: `holder` is the notebook that the button is in, `current` the one last worked in. */
+async function perform(
+  action: Action,
+  button: HTMLButtonElement,
+  holder: NotebookPanel | null,
+  current: NotebookPanel | null,
+): Promise<void> {
+  switch (action.kind) {
+    case 'copy':
+      return copyText(action.text ?? textAround(button), button);
+    case 'cell':
+      return insertCell(action.source, button, holder ?? current);
+    case 'stop':
+      // A copy of the output outside its notebook does not say whose kernel it is: better none than a wrong one.
+      await holder?.sessionContext.session?.kernel?.interrupt();
+  }
+}

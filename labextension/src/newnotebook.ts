@@ -1,0 +1,16 @@
+/** The name of the kernelspec that is installed with agentnb; its kernels have loaded the extension. */
+export const KERNEL_NAME = 'agentnb';
+
+/** What a new agent notebook starts with: the magic, and a question to replace. */
+export const FIRST_CELL = '%%agent\nWhat can you help me with?';
+
+/**
+ * The kernel of a new agent notebook: agentnb's own or, where the server does not have it, the server's default.
+ *
+ * @param specs - The server's kernelspecs.
+ */
+export function kernelFor(
+  specs: { default: string; kernelspecs: Readonly<Record<string, unknown>> } | null,
+): string | undefined {
+  return specs && !(KERNEL_NAME in specs.kernelspecs) ? specs.default : KERNEL_NAME;
+}

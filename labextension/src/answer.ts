@@ -17,7 +17,7 @@ export const answerPlugin: JupyterFrontEndPlugin<void> = {
       if (action) {
         event.preventDefault();
         const panel = notebooks?.find(candidate => candidate.node.contains(button)) ?? null;
-        void perform(action, button, panel ?? null, notebooks?.currentWidget ?? null);
+        void perform(action, button, panel, notebooks?.currentWidget ?? null);
       }
     });
   },
@@ -32,9 +32,11 @@ async function perform(
 ): Promise<void> {
   switch (action.kind) {
     case 'copy':
-      return copyText(action.text ?? textAround(button), button);
+      await copyText(action.text ?? textAround(button), button);
+      break;
     case 'cell':
-      return insertCell(action.source, button, holder ?? current);
+      insertCell(action.source, button, holder ?? current);
+      break;
     case 'stop':
       // A copy of the output outside its notebook does not say whose kernel it is: better none than a wrong one.
       await holder?.sessionContext.session?.kernel?.interrupt();

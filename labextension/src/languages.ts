@@ -23,7 +23,9 @@ export function followMagics(notebook: StaticNotebook, languages: IEditorLanguag
       return;
     }
     // The editor loads a language when it is first asked for; of two requests the faster one must not win.
-    await Promise.allSettled([current, wanted()].map(mimeType => languages?.getLanguage(mimeType)));
+    if (languages) {
+      await Promise.allSettled([languages.getLanguage(current), languages.getLanguage(wanted())]);
+    }
     if (!cell.isDisposed) {
       cell.mimeType = wanted();
     }

@@ -39,7 +39,7 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
 async function newNotebook(app: JupyterFrontEnd, cwd: string): Promise<NotebookPanel> {
   await app.serviceManager.kernelspecs.ready;
   const kernelName = kernelFor(app.serviceManager.kernelspecs.specs);
-  const panel: NotebookPanel = await app.commands.execute('notebook:create-new', { cwd, kernelName });
+  const panel = (await app.commands.execute('notebook:create-new', { cwd, kernelName })) as NotebookPanel;
   await panel.context.ready;
   const notebook = panel.content;
   const cell = notebook.model?.sharedModel.cells[0];
@@ -48,7 +48,10 @@ async function newNotebook(app: JupyterFrontEnd, cwd: string): Promise<NotebookP
     notebook.activeCellIndex = 0;
     notebook.mode = 'edit';
     const editor = notebook.activeCell?.editor;
-    editor?.setCursorPosition({ line: editor.lineCount - 1, column: editor.getLine(editor.lineCount - 1)?.length ?? 0 });
+    editor?.setCursorPosition({
+      line: editor.lineCount - 1,
+      column: editor.getLine(editor.lineCount - 1)?.length ?? 0,
+    });
   }
   return panel;
 }

@@ -1,3 +1,58 @@
-"""Agents and workflows in notebooks: define, run, watch, replay and put into production."""
+"""Agents and workflows in notebooks: define, run, watch, replay and put into production.
+
+Importing this loads nothing heavy; each name below loads its module on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agentnb.agents.tools import Context, Tool, tool
+    from agentnb.notebook import load_ipython_extension, unload_ipython_extension
+    from agentnb.runtime.agent import Agent
+    from agentnb.runtime.results import AgentResult, StreamEvent
+    from agentnb.runtime.runtime import Runtime, current, use
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "Agent": "agentnb.runtime.agent",
+    "AgentResult": "agentnb.runtime.results",
+    "Context": "agentnb.agents.tools",
+    "Runtime": "agentnb.runtime.runtime",
+    "StreamEvent": "agentnb.runtime.results",
+    "Tool": "agentnb.agents.tools",
+    "current": "agentnb.runtime.runtime",
+    "load_ipython_extension": "agentnb.notebook",
+    "tool": "agentnb.agents.tools",
+    "unload_ipython_extension": "agentnb.notebook",
+    "use": "agentnb.runtime.runtime",
+}
+
+__all__ = [
+    "Agent",
+    "AgentResult",
+    "Context",
+    "Runtime",
+    "StreamEvent",
+    "Tool",
+    "current",
+    "load_ipython_extension",
+    "tool",
+    "unload_ipython_extension",
+    "use",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'agentnb' has no attribute {name!r}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

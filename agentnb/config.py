@@ -100,7 +100,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{file}: {error}") from None
     for provider, table in data.get("models", {}).items():
         if isinstance(table, dict) and "api_key" in table:
-            raise ConfigurationError(f"{file}: models.{provider}.api_key: keys don't belong in files; set {provider.upper()}_API_KEY in the environment")
+            raise ConfigurationError(
+                f"{file}: models.{provider}.api_key: keys don't belong in files; set {provider.upper()}_API_KEY in the environment"
+            )
     return {key: _checked(key, value, str(file), file.parent) for key, value in data.items()}
 
 

@@ -142,4 +142,6 @@ class CassetteMiss(AgentNBError):
     """A replayed call is not on the cassette."""
 
     def __init__(self, cassette: Path | str, prompt: str) -> None:
-        super().__init__(f"no recorded answer in {cassette} for the call that ends in {prompt[-120:]!r}: record it again with --record {cassette}")
+        super().__init__(
+            f"no recorded answer in {cassette} for the call that ends in {prompt[-120:]!r}: record it again with --record {cassette}"
+        )

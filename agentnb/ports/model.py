@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from agentnb.secrets import redact
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 Emit = Callable[[str | None], None]
@@ -227,5 +229,5 @@ def canonical(data: object) -> str:
 
 
 def digest(data: object) -> str:
-    """SHA-256 of the canonical JSON, as hex."""
-    return hashlib.sha256(canonical(data).encode()).hexdigest()
+    """SHA-256, as hex, of the canonical JSON without its secrets: so it can be found again from what was written down."""
+    return hashlib.sha256(redact(canonical(data)).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,258 @@
+"""The store's port over one SQLite file."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agentnb.adapters.sqlite import payloads
+from agentnb.adapters.sqlite.connection import MEMORY, connect, readable_errors
+from agentnb.errors import LeaseLost, RunNotFound, UnknownName
+from agentnb.ports.store import AgentRecord, AgentState, Definition, Event, Fence, Record, Run, RunChange, Signal, Turn
+
+_RUN_COLUMNS = (
+    "id", "kind", "name", "status", "definition", "agent_id", "reason", "session", "user", "parent",
+    "input", "output", "error", "owner", "lease_until", "attempt", "created_at", "ended_at", "usage",
+)  # fmt: skip
+_RUN_JSON = ("input", "output", "error", "usage")
+_SELECT_RUN = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"
+_INSERT_RUN = f"INSERT INTO runs ({', '.join(_RUN_COLUMNS)}) VALUES ({', '.join('?' * len(_RUN_COLUMNS))})"
+_SELECT_AGENT = "SELECT id, name, origin, definition, state, capabilities, created_at FROM agents"
+_NEWEST = "number = (SELECT max(number) FROM agents AS other WHERE other.name = agents.name AND other.origin = agents.origin)"
+
+Blobs = dict[str, str]
+
+
+class SQLiteStore:
+    """Everything in ``journal.db`` of a folder, or in memory.
+
+    One connection serves all threads of the process, one after the other; a forked child opens its own.
+
+    Args:
+        folder: Where the file lies; None keeps all in memory, until the process ends.
+        synchronous: ``normal`` survives a killed process, ``full`` also a power loss.
+    """
+
+    def __init__(self, folder: Path | None = None, *, synchronous: str = "normal") -> None:
+        self._file = MEMORY if folder is None else str(folder / "journal.db")
+        self._synchronous = synchronous
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._pid = 0
+
+    @property
+    def location(self) -> str:
+        return self._file
+
+    def write(self, *records: Record, fence: Fence | None = None) -> None:
+        with self._transaction() as execute:
+            if fence is not None:
+                self._check(fence, execute)
+            _insert(records, execute)
+
+    def reserve_agent(self, record: AgentRecord, *others: Record) -> bool:
+        with self._transaction() as execute:
+            if execute("SELECT 1 FROM agents WHERE id = ?", (record.id,)).fetchone():
+                return False
+            _insert((record, *others), execute)
+            return True
+
+    def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
+        where, values = ("run_id = ? AND seq > ?", (run_id, after)) if run_id else ("seq > ?", (after,))
+        rows = self._rows(
+            f"SELECT seq, type, run_id, step_id, input_hash, data FROM events WHERE {where} ORDER BY seq LIMIT ?",
+            (*values, -1 if limit is None else limit),
+        )
+        blobs = self._blobs(row[5] for row in rows)
+        return [Event(row[1], payloads.unpack(row[5], blobs), row[2], row[3], row[4], row[0]) for row in rows]
+
+    def run(self, run_id: str) -> Run:
+        found = self._runs("id = ?", (run_id,), 1)
+        if not found and len(run_id) >= 4:
+            found = self._runs("substr(id, 1, ?) = ?", (len(run_id), run_id), 2)
+        if len(found) != 1:
+            raise RunNotFound(run_id, self.location)
+        return found[0]
+
+    def runs(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
+        wanted = {"kind": kind, "status": status, "name": name}
+        given = {column: value for column, value in wanted.items() if value}
+        return self._runs(" AND ".join(f"{column} = ?" for column in given) or "1", tuple(given.values()), limit)
+
+    def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
+        with self._transaction() as execute:
+            changed = execute(
+                "UPDATE runs SET owner = ?, lease_until = ?, attempt = attempt + 1 WHERE id = ? AND attempt = ?",
+                (owner, until, run_id, expect_attempt),
+            ).rowcount
+            if not changed:
+                raise LeaseLost(f"run {run_id} was taken over by another process")
+        return self.run(run_id)
+
+    def renew(self, owner: str, until: float) -> None:
+        with self._transaction() as execute:
+            execute("UPDATE runs SET lease_until = ? WHERE owner = ? AND status IN ('queued', 'running', 'waiting')", (until, owner))
+
+    def definition(self, key: str) -> Definition:
+        rows = self._rows("SELECT hash, kind, name, spec, code, python FROM definitions WHERE hash = ?", (key,))
+        if not rows:
+            raise UnknownName(f"no definition {key} in {self.location}")
+        digest, kind, name, spec, code, python = rows[0]
+        return Definition(digest, kind, name, payloads.unpack(spec, self._blobs([spec])), code, python)
+
+    def agents(self, *, name: str = "", agent_id: str = "", current: bool = True) -> list[AgentRecord]:
+        wanted = {"name = ?": name, "id = ?": agent_id}
+        given = {clause: value for clause, value in wanted.items() if value}
+        clauses = [*given, *([_NEWEST] if current else [])]
+        rows = self._rows(f"{_SELECT_AGENT} WHERE {' AND '.join(clauses) or '1'} ORDER BY number DESC", tuple(given.values()))
+        return [AgentRecord(row[0], row[1], row[2], row[3], row[4], tuple(payloads.unpack(row[5], {})), row[6]) for row in rows]
+
+    def delete_agent(self, agent_id: str, *others: Record) -> None:
+        with self._transaction() as execute:
+            execute("DELETE FROM agents WHERE id = ?", (agent_id,))
+            _insert(others, execute)
+
+    def turns(self, session: str, before: str = "") -> list[Turn]:
+        end = "coalesce((SELECT number FROM turns WHERE session = ?1 AND key = ?2), 9223372036854775807)"
+        rows = self._rows(
+            f"SELECT session, key, run_id, messages FROM turns WHERE session = ?1 AND number < {end} ORDER BY number", (session, before)
+        )
+        blobs = self._blobs(row[3] for row in rows)
+        return [Turn(row[0], row[1], row[2], payloads.unpack(row[3], blobs)) for row in rows]
+
+    def signals(self, run_id: str, after: int = 0) -> list[Signal]:
+        rows = self._rows("SELECT run_id, name, payload, seq FROM signals WHERE run_id = ? AND seq > ? ORDER BY seq", (run_id, after))
+        blobs = self._blobs(row[2] for row in rows)
+        return [Signal(row[0], row[1], payloads.unpack(row[2], blobs), row[3]) for row in rows]
+
+    def version(self) -> int:
+        return int(self._rows("PRAGMA data_version", ())[0][0])
+
+    def close(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None and self._pid == os.getpid():
+                connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None or self._pid != os.getpid():
+            self._connection = connect(self._file, self._synchronous)
+            self._pid = os.getpid()
+        return self._connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        with self._lock, readable_errors(self._file):
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection.execute
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._lock, readable_errors(self._file):
+            return self._open().execute(query, values).fetchall()
+
+    def _runs(self, where: str, values: tuple[Any, ...], limit: int) -> list[Run]:
+        rows = self._rows(f"{_SELECT_RUN} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT ?", (*values, limit))
+        records = [dict(zip(_RUN_COLUMNS, row, strict=True)) for row in rows]
+        blobs = self._blobs(record[column] for record in records for column in _RUN_JSON)
+        for record in records:
+            record.update({column: payloads.unpack(record[column], blobs) for column in _RUN_JSON})
+        return [Run(**record) for record in records]
+
+    def _blobs(self, texts: Iterable[str]) -> Blobs:
+        keys = sorted({key for text in texts for key in payloads.references(text)})
+        found: Blobs = {}
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            found.update(self._rows(f"SELECT hash, data FROM blobs WHERE hash IN ({', '.join('?' * len(part))})", tuple(part)))
+        return found
+
+    def _check(self, fence: Fence, execute: Callable[..., sqlite3.Cursor]) -> None:
+        if not execute("SELECT 1 FROM runs WHERE id = ? AND attempt = ?", (fence.run_id, fence.attempt)).fetchone():
+            raise LeaseLost(f"run {fence.run_id} was taken over by another process")
+
+
+def _insert(records: Iterable[Record], execute: Callable[..., sqlite3.Cursor]) -> None:
+    blobs: Blobs = {}
+    for record in records:
+        _WRITERS[type(record)](record, blobs, execute)
+    for key, text in blobs.items():
+        execute("INSERT OR IGNORE INTO blobs (hash, data) VALUES (?, ?)", (key, text))
+
+
+def _event(event: Event, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    execute(
+        "INSERT INTO events (topic, type, run_id, step_id, input_hash, data) VALUES (?, ?, ?, ?, ?, ?)",
+        (event.topic, event.type, event.run_id, event.step_id, event.input_hash, payloads.pack_fields(event.data, blobs)),
+    )
+
+
+def _run(run: Run, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    execute(_INSERT_RUN, tuple(_run_value(column, getattr(run, column), blobs) for column in _RUN_COLUMNS))
+
+
+def _run_change(change: RunChange, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    replace(_BLANK, **change.fields)
+    values = tuple(_run_value(column, value, blobs) for column, value in change.fields.items())
+    execute(f"UPDATE runs SET {', '.join(f'{column} = ?' for column in change.fields)} WHERE id = ?", (*values, change.id))
+
+
+def _run_value(column: str, value: Any, blobs: Blobs) -> Any:
+    return payloads.pack(value, blobs) if column in _RUN_JSON else value
+
+
+def _agent(agent: AgentRecord, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    execute(
+        "INSERT INTO agents (id, name, origin, definition, state, capabilities, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (agent.id, agent.name, agent.origin, agent.definition, agent.state, payloads.dumps(agent.capabilities), agent.created_at),
+    )
+
+
+def _agent_state(state: AgentState, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    execute("UPDATE agents SET state = ? WHERE id = ?", (state.state, state.id))
+
+
+def _definition(definition: Definition, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    execute(
+        "INSERT OR IGNORE INTO definitions (hash, kind, name, spec, code, python) VALUES (?, ?, ?, ?, ?, ?)",
+        (definition.hash, definition.kind, definition.name, payloads.pack(definition.spec, blobs), definition.code, definition.python),
+    )
+
+
+def _turn(turn: Turn, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    execute(
+        "INSERT INTO turns (session, key, run_id, messages) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (session, key) DO UPDATE SET run_id = excluded.run_id, messages = excluded.messages",
+        (turn.session, turn.key, turn.run_id, payloads.pack(list(turn.messages), blobs)),
+    )
+
+
+def _signal(signal: Signal, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    execute(
+        "INSERT INTO signals (run_id, name, payload) VALUES (?, ?, ?)", (signal.run_id, signal.name, payloads.pack(signal.payload, blobs))
+    )
+
+
+_BLANK = Run("", "agent", "", "queued")
+_WRITERS: dict[type, Callable[[Any, Blobs, Callable[..., sqlite3.Cursor]], None]] = {
+    Event: _event,
+    Run: _run,
+    RunChange: _run_change,
+    AgentRecord: _agent,
+    AgentState: _agent_state,
+    Definition: _definition,
+    Turn: _turn,
+    Signal: _signal,
+}

@@ -1,0 +1,88 @@
+"""Records model calls to a file and answers them from it, without network, key or model.
+
+A cassette is JSON Lines: one call a line, ``{"key", "request", "response"}``, where ``key`` is the SHA-256 of the canonical request.
+Secrets are masked in it. Calls that are equal are answered in the order in which they were recorded; the last answer then holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from agentnb.errors import CassetteMiss, ConfigurationError
+from agentnb.ports.model import Emit, Model, ModelRequest, ModelResponse
+from agentnb.secrets import redact
+
+
+class RecordingModel:
+    """Wraps a model; every answer is appended to the cassette before it is handed on."""
+
+    def __init__(self, model: Model, file: Path) -> None:
+        self._model = model
+        self._file = file
+
+    async def generate(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
+        response = await self._model.generate(request, emit)
+        line = {"key": request.sha256(), "request": request.as_dict(), "response": response.as_dict()}
+        text = redact(json.dumps(line, ensure_ascii=False, default=str))
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a", encoding="utf-8", errors="replace") as cassette:
+                cassette.write(text + "\n")
+        except OSError as error:
+            raise ConfigurationError(f"the cassette {self._file} can't be written: {error.strerror}") from error
+        return response
+
+
+class Cassette:
+    """A cassette that was read; one for each place that replays it, because it remembers what was played."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._answers: dict[str, list[ModelResponse]] = defaultdict(list)
+        self._played: dict[str, int] = defaultdict(int)
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"the cassette {file} can't be read: {getattr(error, 'strerror', None) or error}") from error
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                self._add(number, line)
+
+    def answer(self, request: ModelRequest) -> ModelResponse:
+        """The recorded answer to an equal request.
+
+        Raises:
+            CassetteMiss: There is none.
+        """
+        key = request.sha256()
+        answers = self._answers.get(key)
+        if not answers:
+            raise CassetteMiss(self.file, request.messages[-1].content if request.messages else "")
+        place = min(self._played[key], len(answers) - 1)
+        self._played[key] += 1
+        return answers[place]
+
+    def _add(self, number: int, line: str) -> None:
+        try:
+            data: dict[str, Any] = json.loads(line)
+            self._answers[data["key"]].append(ModelResponse.from_dict(data["response"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(
+                f"{self.file}:{number}: not a line of a cassette ({type(error).__name__}: {error}): record it again"
+            ) from None
+
+
+class ReplayingModel:
+    """Answers from a cassette only; no model is ever called."""
+
+    def __init__(self, cassette: Cassette) -> None:
+        self._cassette = cassette
+
+    async def generate(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
+        response = self._cassette.answer(request)
+        if emit is not None and response.text:
+            emit(response.text)
+        return response

@@ -1,0 +1,1 @@
+"""The notebook surface: cells, magics, and what they show."""

@@ -1,0 +1,95 @@
+"""Asks every rule and decides: one refusal refuses, one question asks, no permission refuses, an error refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from agentnb.errors import PolicyDenied
+
+Stage = Literal["input", "tool_call", "tool_result", "output", "memory_write"]
+Verdict = Literal["allow", "ask", "deny"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What is about to happen.
+
+    Attributes:
+        text: What goes in or out: the prompt, the tool's arguments as JSON, its result, the answer.
+        agent: Name of the agent.
+        tool: Name of the tool at ``tool_call`` and ``tool_result``.
+        facts: What is known of the tool: ``declared`` (it belongs to the agent), ``approval``, ``effects``.
+    """
+
+    stage: Stage
+    text: str
+    agent: str = ""
+    tool: str = ""
+    facts: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one rule, or the whole chain, says; ``code`` is stable, ``reason`` is for people."""
+
+    verdict: Verdict
+    code: str
+    reason: str = ""
+
+
+class Rule(Protocol):
+    """One entry of the chain."""
+
+    stages: frozenset[Stage]
+    """Where it wants to be asked."""
+
+    def check(self, check: Check) -> Decision | None:
+        """Its verdict, or None where it has nothing to say. What it raises counts as a refusal."""
+        ...
+
+
+_NOBODY = Decision("deny", "no_rule_allows", "no rule of the policy allows it")
+_RANK: dict[Verdict, int] = {"deny": 0, "ask": 1, "allow": 2}
+
+
+class PolicyEngine:
+    """The chain: decides at each door, before the side effect."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules: dict[Stage, tuple[Rule, ...]] = {}
+        stages: tuple[Stage, ...] = ("input", "tool_call", "tool_result", "output", "memory_write")
+        for stage in stages:
+            self._rules[stage] = tuple(rule for rule in rules if stage in rule.stages)
+
+    def decide(self, check: Check) -> Decision:
+        """The strictest verdict of all rules; a refusal where none allows."""
+        best = _NOBODY
+        for rule in self._rules[check.stage]:
+            decision = _ask(rule, check)
+            if decision is None:
+                continue
+            if decision.verdict == "deny":
+                return decision
+            if best is _NOBODY or _RANK[decision.verdict] < _RANK[best.verdict]:
+                best = decision
+        return best
+
+    def enforce(self, check: Check) -> Decision:
+        """Like ``decide``, but a refusal is raised.
+
+        Raises:
+            PolicyDenied: The chain refuses.
+        """
+        decision = self.decide(check)
+        if decision.verdict == "deny":
+            raise PolicyDenied(check.stage, decision.code, decision.reason)
+        return decision
+
+
+def _ask(rule: Rule, check: Check) -> Decision | None:
+    try:
+        return rule.check(check)
+    except Exception as error:
+        return Decision("deny", "rule_failed", f"the rule {type(rule).__name__} failed: {type(error).__name__}: {error}")

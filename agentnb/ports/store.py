@@ -1,0 +1,240 @@
+"""The boundary to the store: records that are written in transactions, and what can be asked for.
+
+The journal of events is the truth; runs and agents are kept beside it, in the same transactions, so that they can be found.
+Times are RFC 3339 UTC text, leases are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+Status = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
+Reason = Literal["", "error", "timed_out", "policy", "cancelled", "lost"]
+FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+
+TOPICS = ("agent.events", "workflow.events", "system.events")
+
+
+def now() -> str:
+    """The time as RFC 3339 UTC text with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        type: For example ``agent.executed``; the word before the point gives the topic.
+        data: The event's flat JSON, ``event_type`` and ``timestamp`` included.
+        step_id: Which step of the run, where there is one.
+        input_hash: SHA-256 of what the step was given: with ``step_id`` it is the key by which a run resumes.
+        seq: Its place in the journal, given by the store; grows without end, and never names two events.
+    """
+
+    type: str
+    data: Mapping[str, Any]
+    run_id: str = ""
+    step_id: str = ""
+    input_hash: str = ""
+    seq: int = 0
+
+    @property
+    def topic(self) -> str:
+        kind = self.type.partition(".")[0]
+        return f"external.{self.type.partition('.')[2]}" if kind == "external" else f"{kind}.events"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of an agent, a workflow or a job.
+
+    Attributes:
+        definition: Hash of the definition that it started with.
+        owner: The process that executes it, or empty; its claim holds until ``lease_until``.
+        attempt: How often it was claimed; who has an older number may no longer write.
+        error: ``{"type", "message"}`` of a run that failed, or None.
+        usage: Totals: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost``, ``model_calls``, ``tool_calls``, ``replayed``.
+    """
+
+    id: str
+    kind: Literal["agent", "workflow", "job"]
+    name: str
+    status: Status
+    definition: str = ""
+    agent_id: str = ""
+    reason: Reason = ""
+    session: str = ""
+    user: str = ""
+    parent: str = ""
+    input: Any = None
+    output: Any = None
+    error: Mapping[str, str] | None = None
+    owner: str = ""
+    lease_until: float = 0.0
+    attempt: int = 0
+    created_at: str = ""
+    ended_at: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """New values of some fields of a run."""
+
+    id: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRecord:
+    """A registered agent; ``origin`` is the notebook, file or session in which its name is defined."""
+
+    id: str
+    name: str
+    origin: str
+    definition: str
+    state: str
+    capabilities: tuple[str, ...] = ()
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentState:
+    """A registered agent's new state of the lifecycle."""
+
+    id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What an agent or a workflow is made of, kept under the hash of its content.
+
+    Attributes:
+        spec: JSON object.
+        code: cloudpickle of the functions that can't be imported, or empty.
+        python: Version that wrote ``code``, as ``3.11``.
+    """
+
+    hash: str
+    kind: Literal["agent", "workflow"]
+    name: str
+    spec: Mapping[str, Any]
+    code: bytes = b""
+    python: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its answer in a conversation; writing one with a key that is there replaces it in its place."""
+
+    session: str
+    key: str
+    run_id: str
+    messages: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something that a person or another process tells a run: ``cancel``, or ``answer:STEP`` with a payload."""
+
+    run_id: str
+    name: str
+    payload: Any = None
+    seq: int = 0
+
+
+Record = Event | Run | RunChange | AgentRecord | AgentState | Definition | Turn | Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Writes only as long as this attempt still owns the run."""
+
+    run_id: str
+    attempt: int
+
+
+class Store(Protocol):
+    """Keeps everything; many processes may have it open at once. Every method raises StoreError where it can't be read or written."""
+
+    @property
+    def location(self) -> str:
+        """Where it is, for people."""
+        ...
+
+    def write(self, *records: Record, fence: Fence | None = None) -> None:
+        """Write all of it in one transaction, or nothing.
+
+        Raises:
+            LeaseLost: The fence's run belongs to a later attempt.
+        """
+        ...
+
+    def reserve_agent(self, record: AgentRecord, *others: Record) -> bool:
+        """Write a new agent and the other records; False, with nothing written, where its ID is taken."""
+        ...
+
+    def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events in the journal's order, of one run or of all."""
+        ...
+
+    def run(self, run_id: str) -> Run:
+        """One run by its ID, or by the beginning of it where only one starts so.
+
+        Raises:
+            RunNotFound: There is none, or more than one.
+        """
+        ...
+
+    def runs(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
+        """Runs, newest first."""
+        ...
+
+    def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
+        """Take a run over: the attempt number grows by one.
+
+        Raises:
+            LeaseLost: Somebody else was quicker: its attempt number is no longer the expected one.
+        """
+        ...
+
+    def renew(self, owner: str, until: float) -> None:
+        """Prolong the leases of all unfinished runs of an owner."""
+        ...
+
+    def definition(self, key: str) -> Definition:
+        """A definition by its hash.
+
+        Raises:
+            UnknownName: There is none.
+        """
+        ...
+
+    def agents(self, *, name: str = "", agent_id: str = "", current: bool = True) -> list[AgentRecord]:
+        """Agents, newest first; ``current`` leaves out those whose name was given to a newer one of the same origin."""
+        ...
+
+    def delete_agent(self, agent_id: str, *others: Record) -> None:
+        """Forget an agent (its runs stay), and write the other records with it."""
+        ...
+
+    def turns(self, session: str, before: str = "") -> list[Turn]:
+        """A conversation in order; ``before`` leaves out the turn of that key and all after it."""
+        ...
+
+    def signals(self, run_id: str, after: int = 0) -> list[Signal]:
+        """What a run was told, oldest first."""
+        ...
+
+    def version(self) -> int:
+        """A number that changes whenever another connection has written: cheap to ask."""
+        ...
+
+    def close(self) -> None:
+        """Close it; a later call opens it again."""
+        ...

@@ -1,0 +1,1 @@
+"""Starts, watches, resumes and ends runs."""

@@ -1,0 +1,248 @@
+"""Executions of agents: begin, resume, replay, and how each ends, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentnb import secrets
+from agentnb.agents import spec as agent_specs
+from agentnb.agents.execution import Execution, Job, Listener, Outcome
+from agentnb.agents.identity import new_run_id
+from agentnb.agents.spec import AgentSpec
+from agentnb.agents.trace import Identity, Step, steps_of
+from agentnb.errors import AgentNBError, ExecutionCancelled, ExecutionTimeout, IllegalTransition, LeaseLost, PolicyDenied, StoreError
+from agentnb.ports.store import FINAL, AgentRecord, Fence, Reason, Run, RunChange, Status, now
+from agentnb.runtime.approvals import Presenter, RunApprover
+from agentnb.runtime.journal import RunJournal, latest
+from agentnb.runtime.owner import LEASE_SECONDS, this_process
+from agentnb.runtime.results import AgentResult
+from agentnb.runtime.watch import ActiveRun
+
+if TYPE_CHECKING:
+    from agentnb.runtime.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How one execution is to go.
+
+    Attributes:
+        session: Conversation that it belongs to, or empty for none.
+        turn: Its place there; executing again with the same key replaces the turn. The run's ID by default.
+        deps: What tools find as ``context.deps``.
+        record: Cassette to record to. replay: Cassette to answer from.
+        listener: Is told what goes on.
+        presenter: Shows approvals to a person; the runtime's own where None.
+        workflow_id: Run of the workflow that it is a step of, and workflow_step: that step's ID.
+    """
+
+    session: str = ""
+    turn: str = ""
+    deps: Any = None
+    record: Path | None = None
+    replay: Path | None = None
+    listener: Listener | None = None
+    presenter: Presenter | None = None
+    workflow_id: str = ""
+    workflow_step: str = ""
+
+
+DEFAULT = RunOptions()
+
+
+async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt: str, options: RunOptions = DEFAULT) -> AgentResult:
+    """Execute an agent that is READY.
+
+    Raises:
+        AgentNBError: It failed; ``run_id`` says in which run.
+        asyncio.CancelledError: The awaiting task was cancelled; so is the run.
+    """
+    runtime.agents.require_ready(agent)
+    run_id = new_run_id("exec")
+    run = Run(
+        id=run_id,
+        kind="agent",
+        name=spec.name,
+        status="running",
+        definition=agent.definition,
+        agent_id=agent.id,
+        session=options.session,
+        user=runtime.settings.user,
+        parent=options.workflow_id,
+        input={"prompt": prompt, "turn": options.turn or run_id, "replay": str(options.replay or "")},
+        owner=this_process(),
+        lease_until=time.time() + LEASE_SECONDS,
+        attempt=1,
+        created_at=now(),
+    )
+    identity = _identity(run, options)
+    runtime.store.write(run, identity.event("agent.executing", status="running", input_data=prompt))
+    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run))
+
+
+async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -> AgentResult:
+    """Go on with a run whose process is gone, after its last finished step.
+
+    Raises:
+        IllegalTransition: It has ended already.
+        LeaseLost: Another process executes it.
+        DefinitionError: Its agent can't be loaded here.
+    """
+    run = runtime.store.run(run_id)
+    if run.status in FINAL:
+        raise IllegalTransition(f"run {run.id} is {run.status}, there is nothing to resume: `%agentnb replay {run.id}` runs it again")
+    if runtime.is_alive(run):
+        raise LeaseLost(f"run {run.id} is being executed by {run.owner}: cancel it, or wait for it")
+    spec = agent_specs.load(runtime.store.definition(run.definition))
+    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    replayed_from = run.input["replay"]
+    options = replace(options, replay=options.replay or (Path(replayed_from) if replayed_from else None))
+    identity = _identity(run, options)
+    runtime.store.write(
+        RunChange(run.id, {"status": "running"}),
+        identity.event("agent.resumed", status="running", attempt=run.attempt),
+        fence=Fence(run.id, run.attempt),
+    )
+    done = latest(steps_of(runtime.store.events(run.id)))
+    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run, done))
+
+
+async def replay(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT, *, live: bool = False) -> AgentResult:
+    """Run an ended run again as a new one, its model and tool calls answered by what they answered then.
+
+    Args:
+        runtime: Where it was run.
+        run_id: The run to repeat.
+        options: As for ``execute``.
+        live: Where the two diverge, go on with real calls; otherwise that is an error.
+
+    Raises:
+        Diverged: It asks for something else than then.
+    """
+    source = runtime.store.run(run_id)
+    spec = agent_specs.load(runtime.store.definition(source.definition))
+    new_id = new_run_id("exec")
+    run = replace(
+        source,
+        id=new_id,
+        status="running",
+        reason="",
+        session="",
+        parent=source.id,
+        input={**source.input, "turn": new_id},
+        output=None,
+        error=None,
+        owner=this_process(),
+        lease_until=time.time() + LEASE_SECONDS,
+        attempt=1,
+        created_at=now(),
+        ended_at="",
+        usage={},
+    )
+    identity = _identity(run, options)
+    runtime.store.write(run, identity.event("agent.executing", status="running", input_data=source.input["prompt"], replay_of=source.id))
+    done = latest([step for step in steps_of(runtime.store.events(source.id)) if step.status in ("completed", "failed")])
+    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, source, done, "" if live else source.id))
+
+
+def end_ownerless(runtime: Runtime, run: Run) -> None:
+    """End a run that was cancelled while no process executed it."""
+    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    _end(runtime, run, _identity(run, DEFAULT), None, ExecutionCancelled(f"cancelled by {runtime.settings.user}"))
+
+
+def _identity(run: Run, options: RunOptions) -> Identity:
+    return Identity(run.id, run.agent_id, run.name, run.session, run.user, options.workflow_id, options.workflow_step)
+
+
+def _journal(runtime: Runtime, run: Run, place: Run, done: Mapping[str, Step] | None = None, replay_of: str = "") -> RunJournal:
+    fence = Fence(run.id, run.attempt)
+    return RunJournal(runtime.store, fence, session=place.session, turn=place.input["turn"], done=done, replay_of=replay_of)
+
+
+async def _drive(runtime: Runtime, spec: AgentSpec, run: Run, identity: Identity, options: RunOptions, journal: RunJournal) -> AgentResult:
+    secrets.refresh()
+    active = ActiveRun(run.id)
+    execution: Execution | None = None
+    try:
+        model = runtime.open_model(spec.model, options.record, options.replay)
+        approver = RunApprover(active, journal, identity, runtime.policy_settings, options.presenter or runtime.presenter)
+        job = Job(
+            spec, identity, run.input["prompt"], run.input["turn"], options.deps, model, runtime.policy, journal, approver, options.listener
+        )
+        execution = Execution(job)
+        worker = active.start(execution.run())
+        runtime.watch.add(active)
+        outcome = await worker
+        return _complete(runtime, run, identity, execution, outcome)
+    except BaseException as error:
+        failure = (
+            ExecutionCancelled("somebody cancelled the run") if active.cancelled and isinstance(error, asyncio.CancelledError) else error
+        )
+        _end(runtime, run, identity, execution, failure)
+        if failure is error:
+            raise
+        raise failure from error
+    finally:
+        runtime.watch.remove(run.id)
+
+
+def _complete(runtime: Runtime, run: Run, identity: Identity, execution: Execution, outcome: Outcome) -> AgentResult:
+    spec, usage, milliseconds = execution.job.spec, _usage(execution), execution.milliseconds
+    plain = spec.output.dump(outcome.output) if spec.output else outcome.output
+    runtime.store.write(
+        *outcome.final,
+        identity.event("agent.executed", status="completed", output_data=plain, milliseconds=milliseconds, usage=usage),
+        RunChange(
+            run.id,
+            {
+                "status": "completed",
+                "output": {"output": plain, "text": outcome.text, "execution_time_ms": round(milliseconds, 3)},
+                "owner": "",
+                "lease_until": 0.0,
+                "ended_at": now(),
+                "usage": usage,
+            },
+        ),
+        fence=Fence(run.id, run.attempt),
+    )
+    trace = tuple(execution.steps.values())
+    return AgentResult(outcome.output, outcome.text, "completed", spec.name, identity.agent_id, run.id, milliseconds, usage, trace)
+
+
+def _end(runtime: Runtime, run: Run, identity: Identity, execution: Execution | None, error: BaseException) -> None:
+    """Write down that it failed, as far as the store can still be written; a run that was taken over is left alone."""
+    status, reason = _classified(error)
+    if isinstance(error, AgentNBError):
+        error.run_id = run.id
+    described = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
+    usage = _usage(execution) if execution else {}
+    milliseconds = execution.milliseconds if execution else 0.0
+    change = {"status": status, "reason": reason, "error": described, "owner": "", "lease_until": 0.0, "ended_at": now(), "usage": usage}
+    event = identity.event("agent.failed", status=status, milliseconds=milliseconds, reason=reason, error=described, usage=usage)
+    with suppress(StoreError, LeaseLost):
+        runtime.store.write(event, RunChange(run.id, change), fence=Fence(run.id, run.attempt))
+
+
+def _classified(error: BaseException) -> tuple[Status, Reason]:
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | ExecutionCancelled):
+        return "cancelled", "cancelled"
+    if isinstance(error, ExecutionTimeout):
+        return "failed", "timed_out"
+    return ("failed", "policy") if isinstance(error, PolicyDenied) else ("failed", "error")
+
+
+def _usage(execution: Execution) -> dict[str, Any]:
+    steps = execution.steps.values()
+    return {
+        **execution.usage.as_dict(),
+        "model_calls": sum(step.kind == "model" for step in steps),
+        "tool_calls": sum(step.kind == "tool" for step in steps),
+        "replayed": sum(step.replayed for step in steps),
+    }

@@ -1,0 +1,36 @@
+"""Who executes a run: this process's name, and whether another one still lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import lru_cache
+
+LEASE_SECONDS = 30.0
+
+
+def this_process() -> str:
+    """``host/pid/start``: names this process, also after its number was given to another one."""
+    return _name(os.getpid())
+
+
+@lru_cache(maxsize=2)
+def _name(pid: int) -> str:
+    return f"{socket.gethostname()}/{pid}/{_start(pid)}"
+
+
+def is_dead(owner: str) -> bool:
+    """Whether the process surely lives no more; False also where it can't be known, as for one on another machine."""
+    host, _, rest = owner.partition("/")
+    pid, _, start = rest.partition("/")
+    return host == socket.gethostname() and pid.isdigit() and _start(int(pid)) != start
+
+
+def _start(pid: int) -> str:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.2f}"
+    except psutil.Error:
+        return ""

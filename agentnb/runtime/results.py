@@ -1,0 +1,60 @@
+"""What an execution gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentnb.agents.trace import Step
+from agentnb.ports.store import Reason, Status
+
+
+@dataclass(frozen=True)
+class AgentResult:
+    """One finished execution of an agent.
+
+    Attributes:
+        output: A value of the agent's output type, or the text of the answer.
+        text: The answer as the model wrote it.
+        usage: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost`` (US dollars or None), ``model_calls``, ``tool_calls``, ``replayed``.
+        trace: Its model calls, tool calls and approvals, in the order in which they began.
+        execution_id: The run's ID, for ``%agentnb show`` and ``agentnb runs show``.
+        execution_time_ms: Milliseconds from start to end.
+    """
+
+    output: Any
+    text: str
+    status: Status
+    agent: str
+    agent_id: str
+    execution_id: str
+    execution_time_ms: float
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    trace: tuple[Step, ...] = ()
+    reason: Reason = ""
+    error: Mapping[str, str] | None = None
+
+    @property
+    def id(self) -> str:
+        return self.execution_id
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """Something that happens while an agent works.
+
+    Attributes:
+        type: ``text`` (a piece of the answer), ``text_reset`` (forget the pieces so far), ``step`` (one began or ended), ``result`` (the last one).
+    """
+
+    type: str
+    text: str = ""
+    step: Step | None = None
+    result: AgentResult | None = None

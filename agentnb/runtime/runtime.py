@@ -1,0 +1,175 @@
+"""What one process needs to run agents, and what every surface may ask and tell of runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agentnb import plugins
+from agentnb.agents.execution import Answer
+from agentnb.agents.spec import AgentSpec
+from agentnb.agents.trace import steps_of
+from agentnb.config import Settings, load
+from agentnb.errors import ConfigurationError, IllegalTransition
+from agentnb.policy.rules import default_engine, parse
+from agentnb.ports.model import Model
+from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Store
+from agentnb.runtime import agent_runs
+from agentnb.runtime.approvals import Presenter
+from agentnb.runtime.models import Models
+from agentnb.runtime.owner import is_dead
+from agentnb.runtime.registry import AgentRegistry
+from agentnb.runtime.results import AgentResult
+from agentnb.runtime.watch import Watch
+
+
+class Runtime:
+    """Settings, store, models and policy of one process.
+
+    Args:
+        settings: Those that hold in the working folder, by default.
+        store: The one that the settings name, by default.
+        models: Models by their full name, used instead of the providers'; for tests.
+
+    Attributes:
+        presenter: Shows approvals to the person in front of this process; None where there is nobody.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, store: Store | None = None, models: Mapping[str, Model] | None = None) -> None:
+        self.settings = settings or load()
+        self.policy_settings = parse(self.settings.policy)
+        self.policy = default_engine(self.policy_settings)
+        self.store: Store = store or plugins.load("agentnb.stores", "sqlite")(self.settings.store, synchronous=self.settings.synchronous)
+        self.models = Models(self.settings)
+        self.agents = AgentRegistry(self.store)
+        self.watch = Watch(self.store)
+        self.presenter: Presenter | None = None
+        self._given = dict(models or {})
+
+    def get(self, run_id: str) -> Run:
+        """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
+        return self._seen(self.store.run(run_id))
+
+    def list(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
+        """Runs, newest first."""
+        return [self._seen(run) for run in self.store.runs(kind=kind, status=status, name=name, limit=limit)]
+
+    def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events of a run, or of all, in the journal's order."""
+        return self.store.events(run_id, after, limit)
+
+    def result(self, run_id: str) -> AgentResult:
+        """What a run gave, or has given so far."""
+        run = self.get(run_id)
+        steps = steps_of(self.store.events(run.id))
+        output = run.output if isinstance(run.output, dict) else {}
+        return AgentResult(
+            output.get("output"),
+            output.get("text", ""),
+            run.status,
+            run.name,
+            run.agent_id,
+            run.id,
+            output.get("execution_time_ms", max((step.started_ms + step.duration_ms for step in steps), default=0.0)),
+            run.usage,
+            tuple(steps),
+            run.reason,
+            run.error,
+        )
+
+    def pending(self, run_id: str) -> list[Event]:
+        """The approvals that a run waits for: their ``agent.approval_requested`` events."""
+        waiting: dict[str, Event] = {}
+        for event in self.store.events(run_id):
+            if event.type == "agent.approval_requested":
+                waiting[event.step_id] = event
+            elif event.type == "agent.approval_answered":
+                waiting.pop(event.step_id, None)
+        return [] if self.store.run(run_id).status in FINAL else list(waiting.values())
+
+    def signal(self, run_id: str, name: str, payload: Any = None) -> Run:
+        """Tell a run something, wherever it is executed.
+
+        Raises:
+            IllegalTransition: It has ended.
+        """
+        run = self.store.run(run_id)
+        if run.status in FINAL:
+            raise IllegalTransition(f"run {run.id} is {run.status} already")
+        self.store.write(Signal(run.id, name, payload))
+        self._watch.deliver(run.id)
+        return run
+
+    def answer(self, run_id: str, step_id: str, answer: Answer) -> bool:
+        """Answer an approval; True where the run's process is gone, so that it takes a ``resume`` to go on.
+
+        Raises:
+            ConfigurationError: No such approval is waiting.
+        """
+        run = self.store.run(run_id)
+        if step_id not in {event.step_id for event in self.pending(run.id)}:
+            raise ConfigurationError(f"run {run.id} waits for no approval {step_id!r}: it was answered already, or timed out")
+        payload = {"verdict": answer.verdict, "arguments": answer.arguments, "by": answer.by or self.settings.user, "note": answer.note}
+        self.signal(run.id, f"answer:{step_id}", payload)
+        return not self.is_alive(run)
+
+    def cancel(self, run_id: str) -> Run:
+        """Cancel a run, in this process or another one; the one of a dead process is ended here.
+
+        Raises:
+            IllegalTransition: It has ended already.
+        """
+        run = self.signal(run_id, "cancel")
+        if not self.is_alive(run):
+            agent_runs.end_ownerless(self, run)
+        return self.get(run_id)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    def open_model(self, name: str, record: Path | None = None, replay: Path | None = None) -> Model:
+        """The model that an execution would call; recorded or replayed where that is asked for here or in the settings."""
+        if name in self._given and replay is None and self.settings.replay is None:
+            return self._given[name]
+        return self.models.open(name, record=record, replay=replay)
+
+    def register(self, spec: AgentSpec, origin: str, replay: Path | None = None) -> AgentRecord:
+        """Make an agent READY; see ``AgentRegistry.register``."""
+        return self.agents.register(spec, origin, lambda wanted: self._check(wanted, replay))
+
+    def is_alive(self, run: Run) -> bool:
+        """Whether some process executes it, or may well do."""
+        return bool(run.owner) and run.lease_until > time.time() and not is_dead(run.owner)
+
+    def _check(self, spec: AgentSpec, replay: Path | None) -> None:
+        self.open_model(spec.model, replay=replay)
+
+    def _seen(self, run: Run) -> Run:
+        lost = run.status in ("queued", "running") and not self.is_alive(run)
+        return replace(run, status="failed", reason="lost") if lost else run
+
+
+_current: Runtime | None = None
+_lock = threading.Lock()
+
+
+def current() -> Runtime:
+    """The runtime of this process; made on first use."""
+    global _current
+    with _lock:
+        if _current is None:
+            _current = Runtime()
+        return _current
+
+
+def use(runtime: Runtime | None) -> Runtime | None:
+    """Make another runtime the process's own, and give back the one before; None: make a new one on next use."""
+    global _current
+    with _lock:
+        before, _current = _current, runtime
+        return before

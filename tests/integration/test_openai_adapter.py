@@ -7,6 +7,8 @@ import email.utils
 import gc
 import json
 import logging
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -384,6 +386,47 @@ async def test_connections_are_used_again_and_shared(server: OpenAIServer) -> No
     assert server.connections == 1
     await asyncio.gather(*(model.generate(ask(str(number))) for number in range(50)))
     assert {request.body["messages"][1]["content"] for request in server.requests} >= {str(number) for number in range(50)}
+
+
+async def test_a_connection_that_was_given_up_is_not_used_again(server: OpenAIServer, model: OpenAIModel) -> None:
+    for reply in (Reply(delay=30), Reply(cut=-1), Reply(extra_length=5), Reply(status=500)):
+        server.plan(reply)
+        with pytest.raises((TimeoutError, ProviderError)):
+            await asyncio.wait_for(model.generate(ask()), 0.1)
+        assert (await model.generate(ask())).text == ANSWER
+    server.plan(Reply(cut=2))
+    with pytest.raises(ProviderError):
+        await model.generate(ask(), lambda piece: None)
+    assert (await model.generate(ask(), lambda piece: None)).text == ANSWER
+
+
+async def test_idle_connections_are_closed(server: OpenAIServer, model: OpenAIModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agentnb.adapters.openai import connections
+
+    await asyncio.gather(*(model.generate(ask()) for _ in range(5)))
+    assert len(server.open) == 5
+    monkeypatch.setattr(connections, "_IDLE_SECONDS", 0.05)
+    await asyncio.sleep(0.1)
+    await model.generate(ask())
+    for _ in range(100):
+        if len(server.open) == 1:
+            break
+        await asyncio.sleep(0.01)
+    assert len(server.open) == 1
+
+
+async def test_a_proxy_of_the_environment_is_used(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.base_url.removesuffix("/v1"))
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    model = OpenAIProvider().model("gpt-test", base_url="http://models.invalid/v1")
+    assert (await model.generate(ask())).text == ANSWER
+    assert server.requests[0].path == "http://models.invalid/v1/chat/completions"
+
+
+def test_importing_the_adapter_imports_no_client() -> None:
+    heavy = {"openai", "httpx", "httpx2", "pydantic"}
+    code = f"import sys, agentnb.adapters.openai, agentnb.adapters.scripted; print(sorted({heavy} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_several_loops_at_once_leave_nothing_open(server: OpenAIServer, model: OpenAIModel) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.request import getproxies
 
 from agentnb.adapters.openai.failures import Failures
 from agentnb.adapters.openai.sse import EventReader
@@ -101,9 +102,12 @@ class Endpoint:
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
+        from agentnb.adapters.openai.connections import ConnectionStack
+
         for other in [other for other in list(self._clients) if other.is_closed()]:
             self._clients.pop(other, None)
-        http = DefaultAsyncHttpxClient(timeout=None)
+        proxied = getproxies().keys() & {"http", "https", "all"}
+        http = DefaultAsyncHttpxClient(timeout=None) if proxied else DefaultAsyncHttpxClient(timeout=None, transport=ConnectionStack())
         client = AsyncOpenAI(api_key=self._key or "none", base_url=self._base_url, max_retries=0, timeout=None, http_client=http)
         keeper = self._keep(loop, client)
         await anext(keeper)

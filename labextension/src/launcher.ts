@@ -46,8 +46,10 @@ async function newNotebook(app: JupyterFrontEnd, cwd: string): Promise<NotebookP
   if (cell?.getSource() === '') {
     cell.setSource(FIRST_CELL);
     notebook.activeCellIndex = 0;
+    await Promise.all([panel.revealed, notebook.activeCell?.ready]); // only then is there an editor that takes the focus
     notebook.mode = 'edit';
     const editor = notebook.activeCell?.editor;
+    editor?.focus();
     editor?.setCursorPosition({
       line: editor.lineCount - 1,
       column: editor.getLine(editor.lineCount - 1)?.length ?? 0,

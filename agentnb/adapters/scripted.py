@@ -117,11 +117,8 @@ class ScriptedProvider:
         return ScriptedModel(_read(Path(name).expanduser()), where=name)
 
     def catalog(self) -> list[ModelInfo]:
-        """The transcripts (``*.jsonl``) of the working folder."""
-        return [
-            ModelInfo(f"scripted:{path.name}", "transcript", path=str(path), size=path.stat().st_size, installed=True)
-            for path in sorted(Path.cwd().glob("*.jsonl"))
-        ]
+        """Nothing: transcripts are files of your own."""
+        return []
 
     def pull(self, name: str, progress: Progress) -> NoReturn:
         """Refuses: transcripts are written, not fetched.

@@ -16,6 +16,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "scripted": "agentnb.adapters.scripted:ScriptedProvider",
     },
     "agentnb.stores": {"sqlite": "agentnb.adapters.sqlite:SQLiteStore"},
+    "agentnb.queries": {"duckdb": "agentnb.adapters.analytics:query"},
+    "agentnb.checks": {"hardware": "agentnb.adapters.hardware:check"},
     "agentnb.tools": {},
     "agentnb.policies": {},
 }

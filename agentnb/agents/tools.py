@@ -11,10 +11,10 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_origin, get_type_hints, overload
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, get_origin, get_type_hints, overload
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from agentnb import secrets
 from agentnb.errors import ConfigurationError, ExecutionError
@@ -91,7 +91,7 @@ class Tool:
         timeout: float | None = None,
     ) -> None:
         self.function = function
-        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
         if not _NAME.match(self.name):
             raise ConfigurationError(f"tool name {self.name!r}: letters, digits, _ and - only, at most 64: give it one with @tool(name=…)")
         self.approval = approval
@@ -263,5 +263,5 @@ def _signature(function: Callable[..., Any], name: str, documented: Mapping[str,
 def _field(hint: Any, default: Any, description: str | None) -> Any:
     if default is inspect.Parameter.empty:
         return Annotated[hint, Field(description=description)]
-    shown = {"default": default} if default is None or isinstance(default, str | int | float | bool) else None
+    shown: Any = {"default": default} if default is None or isinstance(default, str | int | float | bool) else None
     return NotRequired[Annotated[hint, Field(description=description, json_schema_extra=shown)]]

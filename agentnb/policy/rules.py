@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,7 +44,7 @@ def parse(table: Mapping[str, Any]) -> PolicySettings:
     Raises:
         ConfigurationError: A key is unknown (a limit that nobody enforces would be worse than none) or a value is wrong.
     """
-    readers = {
+    readers: dict[str, Callable[[str, Any], Any]] = {
         "max_input_size": _size,
         "max_output_size": _size,
         "allowed_tools": _names,
@@ -55,7 +55,8 @@ def parse(table: Mapping[str, Any]) -> PolicySettings:
     unknown = sorted(table.keys() - readers.keys())
     if unknown:
         raise ConfigurationError(f"policy.{unknown[0]}: unknown key; there are: {', '.join(readers)}")
-    return PolicySettings(**{key: readers[key](f"policy.{key}", value) for key, value in table.items()})
+    values: dict[str, Any] = {key: readers[key](f"policy.{key}", value) for key, value in table.items()}
+    return PolicySettings(**values)
 
 
 def default_engine(settings: PolicySettings) -> PolicyEngine:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from agentnb.agents.content import as_prompt
 from agentnb.agents.execution import Listener, Update
 from agentnb.agents.output import OutputType
 from agentnb.agents.spec import AgentSpec
+from agentnb.agents.spec import load as load_spec
 from agentnb.agents.tools import Tool, as_tool
 from agentnb.errors import ConfigurationError
 from agentnb.ports.store import AgentRecord
 from agentnb.runtime import agent_runs
 from agentnb.runtime.agent_runs import RunOptions
+from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import AgentResult, StreamEvent
 from agentnb.runtime.runtime import Runtime, current
@@ -84,6 +87,31 @@ class Agent:
         self.origin = origin or _origin()
         self._record: AgentRecord | None = None
 
+    @classmethod
+    def load(cls, name_or_id: str, runtime: Runtime | None = None) -> Agent:
+        """An agent that was defined before, perhaps in another notebook.
+
+        Raises:
+            UnknownName: There is none of that name, or more than one.
+            DefinitionError: Its functions can't be loaded here.
+        """
+        place = runtime or current()
+        record = place.agents.find(name_or_id)
+        agent = cls.__new__(cls)
+        agent._runtime = runtime
+        agent.spec = load_spec(place.store.definition(record.definition))
+        agent.deps = None
+        agent.origin = record.origin
+        agent._record = record
+        return agent
+
+    def with_model(self, model: str) -> Agent:
+        """The same agent on another model."""
+        agent = Agent.__new__(Agent)
+        agent._runtime, agent.deps, agent.origin, agent._record = self._runtime, self.deps, self.origin, None
+        agent.spec = replace(self.spec, model=model)
+        return agent
+
     @property
     def runtime(self) -> Runtime:
         return self._runtime or current()
@@ -130,6 +158,7 @@ class Agent:
         record: str | Path | None = None,
         replay: str | Path | None = None,
         listener: Listener | None = None,
+        presenter: Presenter | None = None,
     ) -> AgentResult:
         """Answer a prompt.
 
@@ -142,11 +171,12 @@ class Agent:
             record: Cassette file to record the model's calls to.
             replay: Cassette file to answer the model's calls from.
             listener: Is told of each piece of text and each step while it goes on.
+            presenter: Shows tool calls that need an approval to a person; the runtime's own by default.
 
         Raises:
             AgentNBError: It failed; its ``run_id`` is the run where it did.
         """
-        options = RunOptions(session, turn, self.deps if deps is None else deps, _path(record), _path(replay), listener)
+        options = RunOptions(session, turn, self.deps if deps is None else deps, _path(record), _path(replay), listener, presenter)
         agent = self.initialize(replay=options.replay)
         text = "\n\n".join(as_prompt(part) for part in (*context, prompt))
         return await agent_runs.execute(self.runtime, self.spec, agent, text, options)

@@ -45,7 +45,8 @@ class RunApprover:
             raise PolicyDenied(
                 "tool_call",
                 "approval_unavailable",
-                f"{approval.tool} needs an approval and nobody is here to give it: run it in JupyterLab, or set policy.without_user to wait or approve in agentnb.toml",
+                f"{approval.tool} needs an approval and nobody is here to give it: run it in JupyterLab, "
+                "or set policy.without_user to wait or approve in agentnb.toml",
             )
         if self._presenter is None and self._settings.without_user == "approve" and approval.code != "interrupted":
             return Answer("approve", by="policy", note="policy.without_user = approve")

@@ -12,7 +12,7 @@ from agentnb.errors import ConfigurationError, UnknownModel
 from agentnb.models.cassette import Cassette, RecordingModel, ReplayingModel
 from agentnb.models.prices import priced
 from agentnb.models.resilience import FIRST_WAIT, RETRIES, ResilientModel
-from agentnb.ports.model import Emit, Embedder, Model, ModelInfo, ModelRequest, ModelResponse, Progress, Provider
+from agentnb.ports.model import Embedder, Emit, Model, ModelInfo, ModelRequest, ModelResponse, Progress, Provider
 
 _WRAPPING = {"retries", "first_wait"}
 

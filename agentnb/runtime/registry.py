@@ -58,7 +58,7 @@ class AgentRegistry:
             raise UnknownName(f"{len(found)} agents are called {name_or_id!r}: {candidates}. Say which one by its ID")
         return found[0]
 
-    def list(self, capability: str = "") -> list[AgentRecord]:
+    def all(self, capability: str = "") -> list[AgentRecord]:
         """The agents, newest first; of one capability only, where it is named."""
         return [agent for agent in self._store.agents() if not capability or capability in agent.capabilities]
 

@@ -17,7 +17,8 @@ class AgentResult:
     Attributes:
         output: A value of the agent's output type, or the text of the answer.
         text: The answer as the model wrote it.
-        usage: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost`` (US dollars or None), ``model_calls``, ``tool_calls``, ``replayed``.
+        usage: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost`` (US dollars or None), ``model_calls``,
+            ``tool_calls``, ``replayed``.
         trace: Its model calls, tool calls and approvals, in the order in which they began.
         execution_id: The run's ID, for ``%agentnb show`` and ``agentnb runs show``.
         execution_time_ms: Milliseconds from start to end.
@@ -51,7 +52,8 @@ class StreamEvent:
     """Something that happens while an agent works.
 
     Attributes:
-        type: ``text`` (a piece of the answer), ``text_reset`` (forget the pieces so far), ``step`` (one began or ended), ``result`` (the last one).
+        type: ``text`` (a piece of the answer), ``text_reset`` (forget the pieces so far), ``step`` (one began or ended),
+            ``result`` (the last one).
     """
 
     type: str

@@ -54,7 +54,7 @@ class Runtime:
         """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
         return self._seen(self.store.run(run_id))
 
-    def list(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
+    def runs(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
         """Runs, newest first."""
         return [self._seen(run) for run in self.store.runs(kind=kind, status=status, name=name, limit=limit)]
 
@@ -101,7 +101,7 @@ class Runtime:
         if run.status in FINAL:
             raise IllegalTransition(f"run {run.id} is {run.status} already")
         self.store.write(Signal(run.id, name, payload))
-        self._watch.deliver(run.id)
+        self.watch.deliver(run.id)
         return run
 
     def answer(self, run_id: str, step_id: str, answer: Answer) -> bool:

@@ -67,7 +67,8 @@ def _prepare_folder(folder: Path) -> None:
     kind = _file_system(folder.resolve())
     if _NETWORK.match(kind):
         raise StoreError(
-            f"the store's folder {folder} is on a network file system ({kind}), where SQLite's WAL loses data: set AGENTNB_STORE to a local folder"
+            f"the store's folder {folder} is on a network file system ({kind}), where SQLite's WAL loses data: "
+            "set AGENTNB_STORE to a local folder"
         )
 
 
@@ -89,7 +90,8 @@ def _migrate(connection: sqlite3.Connection, file: str) -> None:
     done = connection.execute("PRAGMA user_version").fetchone()[0]
     if done > len(scripts):
         raise StoreError(
-            f"the store {file} was written by a newer agentnb (version {done} of its tables; this one knows {len(scripts)}): upgrade jupyter-agentnb"
+            f"the store {file} was written by a newer agentnb (version {done} of its tables; this one knows {len(scripts)}): "
+            "upgrade jupyter-agentnb"
         )
     if done == len(scripts):
         return

@@ -1,0 +1,64 @@
+"""``agentnb demo``: the main job, end to end: fetch the local model, and run the first example notebook with it by papermill."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agentnb.cli.output import Json, exit_codes, put
+from agentnb.errors import AgentNBError, ConfigurationError
+from agentnb.notebook.progress import pull
+from agentnb.runtime.runtime import current
+
+NOTEBOOK = "01_first_agent.ipynb"
+MODEL = "smollm2-135m"
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the executed notebook goes.")] = Path("agentnb_demo.ipynb"),
+    as_json: Json = False,
+) -> None:
+    """Fetch the local model, run the first example notebook with it, and show what its agents answered."""
+    with exit_codes(as_json=as_json):
+        source = _notebook()
+        info = current().models.pull(MODEL, lambda *_: None) if as_json else pull(current(), MODEL)
+        answers = _execute(source, output, progress=not as_json)
+    if as_json:
+        put({"model": info.path, "notebook": str(output.absolute()), "answers": answers})
+        return
+    for prompt, answer in answers:
+        sys.stdout.write(f"\n{prompt.strip()}\n{'-' * 40}\n{answer.strip()}\n")
+    sys.stdout.write(f"\nThe executed notebook is {output.absolute()}: open it with `jupyter lab`.\n")
+
+
+def _notebook() -> Path:
+    """The example, in the checkout or as it was installed."""
+    for place in (Path(__file__).parents[2] / "notebooks", Path(sys.prefix) / "share/agentnb/notebooks"):
+        if (place / NOTEBOOK).is_file():
+            return place / NOTEBOOK
+    raise ConfigurationError(f"the example {NOTEBOOK} is not installed: pip install --force-reinstall jupyter-agentnb")
+
+
+def _execute(source: Path, output: Path, *, progress: bool) -> list[tuple[str, str]]:
+    import papermill
+
+    try:
+        done = papermill.execute_notebook(str(source), str(output), kernel_name="python3", progress_bar=progress)
+    except papermill.PapermillExecutionError as error:
+        raise _Failed(
+            f"cell {error.exec_count} of {source.name} failed: {error.ename}: {error.evalue}. What ran is in {output.absolute()}"
+        ) from None
+    return [(cell.source, _answer(cell)) for cell in done.cells if cell.cell_type == "code" and cell.source.startswith("%%agent")]
+
+
+def _answer(cell: object) -> str:
+    outputs = getattr(cell, "outputs", [])
+    texts = [item.data.get("text/plain", "") for item in outputs if item.output_type == "display_data"]
+    return str(texts[-1]) if texts else ""
+
+
+class _Failed(AgentNBError):
+    pass

@@ -1,0 +1,68 @@
+"""What commands print, as text or as JSON, and what they exit with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from agentnb.errors import AgentNBError, ConfigurationError, ExecutionCancelled, ExecutionTimeout, PolicyDenied
+from agentnb.notebook.tables import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+OK, FAILED, USAGE, REFUSED, TIMED_OUT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+@contextmanager
+def exit_codes(*, as_json: bool = False) -> Iterator[None]:
+    """End the process with the code that belongs to what went wrong, its message on standard error."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop("interrupted", INTERRUPTED, as_json=as_json)
+    except AgentNBError as error:
+        stop(error, code_of(error), as_json=as_json)
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code of an error."""
+    if isinstance(error, PolicyDenied):
+        return REFUSED
+    if isinstance(error, ExecutionTimeout):
+        return TIMED_OUT
+    if isinstance(error, ExecutionCancelled):
+        return INTERRUPTED
+    return USAGE if isinstance(error, ConfigurationError) else FAILED
+
+
+def stop(error: BaseException | str, code: int, *, as_json: bool) -> NoReturn:
+    """Say what went wrong, and exit."""
+    name = "" if isinstance(error, str) else type(error).__name__
+    if as_json:
+        put({"error": {"type": name, "message": str(error), "run": getattr(error, "run_id", "")}})
+    else:
+        sys.stderr.write(f"{name}: {error}\n" if name else f"{error}\n")
+    raise typer.Exit(code)
+
+
+def put(value: Any) -> None:
+    """Print a value as JSON."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def put_table(table: Table, key: str, *, as_json: bool) -> None:
+    """Print rows: as a table, or as ``{key: […]}``."""
+    if as_json:
+        put({key: list(table.data)})
+    else:
+        sys.stdout.write(f"{table!r}\n")
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

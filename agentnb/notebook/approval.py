@@ -1,0 +1,115 @@
+"""The approval card: a widget that answers a waiting tool call, in the cell that asks or, after a restart, under ``%agentnb show``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+from IPython.display import display
+
+from agentnb.agents.execution import Answer, Approval
+from agentnb.errors import AgentNBError
+from agentnb.notebook import html
+from agentnb.runtime.runtime import Runtime
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class ApprovalCard(anywidget.AnyWidget):
+    """What will be done, with which arguments, the risk; Approve, Edit, Deny; the time that is left."""
+
+    _esm = _STATIC / "approval.js"
+    _css = _STATIC / "approval.css"
+
+    question = traitlets.Dict().tag(sync=True)
+    state = traitlets.Unicode("waiting").tag(sync=True)
+    message = traitlets.Unicode("").tag(sync=True)
+    answer = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, approval: Approval, seconds: float, decide: Callable[[Answer], str]) -> None:
+        super().__init__(
+            question={
+                "agent": approval.agent,
+                "tool": approval.tool,
+                "arguments": json.dumps(dict(approval.arguments), indent=2, ensure_ascii=False, default=str),
+                "reason": approval.reason,
+                "effects": approval.effects,
+                "run": approval.run_id,
+                "expires": (time.time() + seconds) * 1000,
+            }
+        )
+        self._decide = decide
+        self.observe(self._answered, names="answer")
+
+    def static_html(self) -> str:
+        """The card for a saved or exported notebook, where nobody can press a button."""
+        body = f"{self.question['agent']} wants to call {self.question['tool']} with {self.question['arguments']}"
+        return html.card("approval", "Waiting for approval", f"{body}. Answer it with %agentnb show {self.question['run']}")
+
+    def _answered(self, change: dict[str, Any]) -> None:
+        data = change["new"]
+        if self.state != "waiting" or not data:
+            return
+        try:
+            arguments = json.loads(data["arguments"]) if data.get("arguments") else None
+        except ValueError as error:
+            self.message = f"The arguments are not JSON: {error}"
+            return
+        try:
+            self.message = self._decide(
+                Answer("approve" if data.get("verdict") == "approve" else "deny", arguments, note=str(data.get("note", "")))
+            )
+            self.state = "approved" if data.get("verdict") == "approve" else "denied"
+        except AgentNBError as error:
+            self.state, self.message = "void", str(error)
+
+
+def show(card: ApprovalCard) -> None:
+    """Display a card, with its static form beside it."""
+    bundle = card._repr_mimebundle_()
+    data = dict(bundle[0] if isinstance(bundle, tuple) else bundle or {})
+    display({**data, "text/html": card.static_html()}, raw=True)
+
+
+class CardPresenter:
+    """Shows approvals of this process's runs as cards in the cell that asks."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def present(self, approval: Approval, seconds: float) -> None:
+        show(ApprovalCard(approval, seconds, lambda answer: self._decide(approval, answer)))
+
+    def _decide(self, approval: Approval, answer: Answer) -> str:
+        self._runtime.answer(approval.run_id, approval.step_id, answer)
+        return ""
+
+
+def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[], Any]) -> int:
+    """Show the cards of all approvals that a run waits for; the answer goes on with it here, where its own process is gone.
+
+    Returns:
+        How many there are.
+    """
+    events = runtime.pending(run_id)
+    for event in events:
+        metadata = event.data["metadata"]
+        approval = Approval(
+            event.run_id, event.step_id, runtime.store.run(run_id).name, metadata["name"], event.data["input_data"],
+            metadata["reason"], metadata["code"], metadata["effects"],
+        )  # fmt: skip
+
+        def decide(answer: Answer, approval: Approval = approval) -> str:
+            if runtime.answer(approval.run_id, approval.step_id, answer):
+                asyncio.get_event_loop().call_soon(go_on)
+                return "The run goes on here."
+            return ""
+
+        show(ApprovalCard(approval, runtime.policy_settings.approval_timeout, decide))
+    return len(events)

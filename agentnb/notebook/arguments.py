@@ -1,0 +1,96 @@
+"""The first line of a ``%%agent`` cell."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from agentnb.errors import ConfigurationError
+
+
+class CellParser(argparse.ArgumentParser):
+    """argparse that raises instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{self.prog}: {message}. {self.prog} --help shows the options")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise _HelpShown
+
+
+class _HelpShown(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class AgentArguments:
+    """What was asked for; None and empty where it was not."""
+
+    name: str
+    model: str | None
+    tools: tuple[str, ...]
+    variable: str | None
+    schema: str | None
+    instructions: str | None
+    context: tuple[str, ...]
+    session: str | None
+    fresh: bool
+    record: Path | None
+    replay: Path | None
+    max_steps: int | None
+    timeout: float | None
+    background: bool
+
+
+def parser() -> CellParser:
+    """The options of ``%%agent``."""
+    options = CellParser(
+        prog="%%agent", description="Ask an agent; the cell's text is the prompt, {name} in it is replaced by that variable."
+    )
+    options.add_argument(
+        "name",
+        nargs="?",
+        default="",
+        help="agent: a variable, an agent of the store, or a new name; cells of one name share a conversation",
+    )
+    options.add_argument("-m", "--model", help="provider:model, such as openvino:smollm2-135m")
+    options.add_argument("-t", "--tools", default="", help="functions that the model may call, by name, with commas between")
+    options.add_argument("-o", "--output", dest="variable", help="variable that gets the result")
+    options.add_argument("--schema", help="pydantic model that the answer must fit")
+    options.add_argument("--instructions", help="system prompt")
+    options.add_argument("-c", "--context", default="", help="variables or files to put before the prompt, with commas between")
+    options.add_argument("--session", help="conversation that outlives the kernel")
+    options.add_argument("--fresh", action="store_true", help="neither read nor write the conversation")
+    options.add_argument("--record", type=Path, help="cassette file to record the model's answers to")
+    options.add_argument("--replay", type=Path, help="cassette file to answer from, without a model")
+    options.add_argument("--max-steps", type=int, help="model calls that it may take")
+    options.add_argument("--timeout", type=float, help="seconds that it may take")
+    options.add_argument("--background", action="store_true", help="go on with other cells meanwhile")
+    return options
+
+
+def parse(line: str) -> AgentArguments | None:
+    """The options of a line; None where it asked for help, which is printed then.
+
+    Raises:
+        ConfigurationError: The line can't be understood.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise ConfigurationError(f"%%agent: {error}: check the quotes in {line!r}") from None
+    try:
+        found: dict[str, Any] = vars(parser().parse_args(words))
+    except _HelpShown:
+        return None
+    if found["record"] and found["replay"]:
+        raise ConfigurationError("%%agent: --record and --replay exclude each other: record first, then replay")
+    return AgentArguments(**{**found, "tools": names(found["tools"]), "context": names(found["context"])})
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -1,0 +1,210 @@
+"""A ``%%agent`` cell: from its text to an execution, and back to what the cell shows, binds and raises."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentnb import plugins
+from agentnb.agents.content import as_prompt
+from agentnb.agents.tools import Tool, as_tool
+from agentnb.errors import AgentNBError, ConfigurationError, DefinitionError, UnknownName
+from agentnb.notebook.arguments import AgentArguments, parse
+from agentnb.notebook.interpolation import interpolate
+from agentnb.notebook.questions import Questions
+from agentnb.notebook.view import NotebookView, TerminalView, View
+from agentnb.runtime.agent import Agent
+from agentnb.runtime.approvals import Presenter
+from agentnb.runtime.bridge import run_sync
+from agentnb.runtime.results import AgentResult
+from agentnb.runtime.runtime import Runtime, current
+
+if TYPE_CHECKING:
+    from agentnb.notebook.extension import Extension
+
+DEFAULT_NAME = "assistant"
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """What is to be executed."""
+
+    agent: Agent
+    prompt: str
+    source: str
+    session: str
+    turn: str
+    arguments: AgentArguments
+
+
+async def run_awaited(extension: Extension, line: str, text: str) -> None:
+    """Run a cell on the kernel's loop."""
+    cell = _guarded(lambda: _prepare(extension, line, text))
+    if cell is None:
+        return
+    from agentnb.notebook.approval import CardPresenter
+
+    presenter = CardPresenter(cell.agent.runtime) if _has_user(extension) else None
+    if cell.arguments.background:
+        _start_background(extension, cell, presenter)
+        return
+    await _execute(extension, cell, NotebookView(), presenter)
+
+
+def run_blocking(extension: Extension, line: str, text: str) -> None:
+    """Run a cell where nobody can await: in a terminal, under another magic, in a kernel without autoawait."""
+    cell = _guarded(lambda: _prepare(extension, line, text))
+    if cell is None:
+        return
+    if cell.arguments.background:
+        raise ConfigurationError("%%agent: --background needs a cell of its own in a notebook")
+    in_kernel = getattr(extension.shell, "kernel", None) is not None
+    questions = Questions(cell.agent.runtime) if _has_user(extension) else None
+    view: View = NotebookView() if in_kernel else TerminalView()
+    run_sync(_execute(extension, cell, view, questions), questions.ask_pending if questions else None)
+
+
+async def _execute(extension: Extension, cell: _Cell, view: View, presenter: Presenter | None) -> AgentResult:
+    arguments, agent = cell.arguments, cell.agent
+    model = f"replay of {arguments.replay.name}" if arguments.replay else agent.spec.model
+    view.begin(f"{agent.name} · {model}", cell.source)
+    try:
+        result = await agent.execute(
+            cell.prompt,
+            session=cell.session,
+            turn=cell.turn,
+            record=arguments.record,
+            replay=arguments.replay,
+            listener=view.update,
+            presenter=presenter,
+        )
+    except asyncio.CancelledError as error:
+        view.fail(error)
+        raise quiet(KeyboardInterrupt(), ["cancelled"]) from None
+    except Exception as error:
+        view.fail(error)
+        raise quiet(error, short(error)) from None
+    view.complete(result, agent.spec.model)
+    if arguments.variable:
+        extension.shell.user_ns[arguments.variable] = result
+    return result
+
+
+def _start_background(extension: Extension, cell: _Cell, presenter: Presenter | None) -> None:
+    from agentnb.notebook.background import BackgroundRun
+
+    background = BackgroundRun(lambda view: _execute(extension, cell, view, presenter), NotebookView(stop=False))
+    if cell.arguments.variable:
+        extension.shell.user_ns[cell.arguments.variable] = background
+
+
+def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
+    arguments = parse(line)
+    if arguments is None:
+        return None
+    namespace = extension.shell.user_ns
+    prompt, misses = interpolate(text, namespace)
+    for miss in misses:
+        warnings.warn(miss, stacklevel=2)
+    parts = [as_prompt(_context(name, namespace)) for name in arguments.context]
+    agent = _agent(extension, arguments)
+    session = "" if arguments.fresh else arguments.session or f"{extension.session}:{agent.name}"
+    return _Cell(agent, "\n\n".join([*parts, prompt.strip()]), f"%%agent {line}\n{text}", session, extension.cell_id, arguments)
+
+
+def _context(name: str, namespace: dict[str, Any]) -> Any:
+    if name in namespace:
+        return namespace[name]
+    if Path(name).is_file():
+        return Path(name)
+    raise UnknownName(f"-c {name}: there is neither a variable nor a file of that name")
+
+
+def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
+    """The agent that the line means: one of the notebook, one of the store, or a new one, with the line's changes."""
+    namespace = extension.shell.user_ns
+    name = arguments.name or DEFAULT_NAME
+    known = _known(name, namespace) if arguments.name else None
+    changed = arguments.model or arguments.tools or arguments.schema or arguments.instructions or arguments.max_steps or arguments.timeout
+    if known is not None and not changed:
+        return known
+    spec = known.spec if known else None
+    return Agent(
+        name,
+        model=arguments.model or (spec.model if spec else None),
+        instructions=arguments.instructions or (spec.instructions if spec else ""),
+        tools=[_tool(item, namespace) for item in arguments.tools] or (spec.tools if spec else ()),
+        output=_schema(arguments.schema, namespace) or (spec.output.type if spec and spec.output else None),
+        capabilities=spec.capabilities if spec else (),
+        max_steps=arguments.max_steps or (spec.max_steps if spec else None),
+        timeout=arguments.timeout or (spec.timeout if spec else None),
+        deps=known.deps if known else None,
+        **(spec.options if spec else {}),
+    )
+
+
+def _known(name: str, namespace: dict[str, Any]) -> Agent | None:
+    value = namespace.get(name)
+    if isinstance(value, Agent):
+        return value
+    here = [value for value in namespace.values() if isinstance(value, Agent) and value.name == name]
+    return here[-1] if here else _stored(current(), name)
+
+
+def _stored(runtime: Runtime, name: str) -> Agent | None:
+    found = runtime.store.agents(name=name)
+    if len(found) != 1:
+        return None
+    try:
+        return Agent.load(found[0].id, runtime=runtime)
+    except DefinitionError:
+        return None
+
+
+def _tool(name: str, namespace: dict[str, Any]) -> Tool:
+    value = namespace.get(name)
+    if isinstance(value, Tool) or callable(value):
+        return as_tool(value)
+    if name in plugins.table("agentnb.tools"):
+        return as_tool(plugins.load("agentnb.tools", name))
+    own = sorted(known for known, item in namespace.items() if isinstance(item, Tool))
+    raise UnknownName(f"-t {name}: there is no function of that name in the notebook; tools that are there: {', '.join(own) or 'none'}")
+
+
+def _schema(name: str | None, namespace: dict[str, Any]) -> Any:
+    if name is None:
+        return None
+    if name not in namespace:
+        raise UnknownName(f"--schema {name}: there is no such class in the notebook: run the cell that defines it first")
+    return namespace[name]
+
+
+def _has_user(extension: Extension) -> bool:
+    kernel = getattr(extension.shell, "kernel", None)
+    if kernel is None:
+        import sys
+
+        return sys.stdin is not None and sys.stdin.isatty()
+    return bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
+
+
+def _guarded(prepare: Callable[[], _Cell | None]) -> _Cell | None:
+    try:
+        return prepare()
+    except AgentNBError as error:
+        raise quiet(error, short(error)) from None
+
+
+def quiet(error: BaseException, lines: list[str]) -> BaseException:
+    """The error, which IPython will show by these lines instead of a traceback through our code."""
+    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
+    return error
+
+
+def short(error: BaseException) -> list[str]:
+    run = getattr(error, "run_id", "")
+    return [f"{type(error).__name__}: {error}", *([f"Run {run}: %agentnb show {run}"] if run else [])]

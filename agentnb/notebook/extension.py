@@ -1,0 +1,93 @@
+"""How cells come to us: an input transformer where the kernel can await them, ordinary magics everywhere else."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+CELL_MAGICS = ("agent",)
+
+
+class Extension:
+    """What ``%load_ext agentnb`` puts into one shell.
+
+    Attributes:
+        session: Names the conversation of this kernel: it ends with the kernel, like the kernel's variables.
+        cell_id: ID of the notebook cell that is being executed, or empty.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.session = f"session_{uuid.uuid4().hex[:12]}"
+        self.cell_id = ""
+        self._executing = False
+
+    def install(self) -> None:
+        for name in CELL_MAGICS:
+            self.shell.register_magic_function(self._blocking(name), "cell", name)
+        self.shell.register_magic_function(self._line, "line", "agentnb")
+        self.shell.events.register("pre_run_cell", self._before)
+        self.shell.events.register("post_run_cell", self._after)
+        self.shell.input_transformers_cleanup.append(self._transform)
+        self.shell.set_hook("complete_command", self._complete, re_key="%agentnb")
+        self.shell.set_hook("complete_command", self._complete, re_key="%%agent")
+
+    def remove(self) -> None:
+        for name in CELL_MAGICS:
+            self.shell.magics_manager.magics["cell"].pop(name, None)
+        self.shell.magics_manager.magics["line"].pop("agentnb", None)
+        self.shell.events.unregister("pre_run_cell", self._before)
+        self.shell.events.unregister("post_run_cell", self._after)
+        self.shell.input_transformers_cleanup.remove(self._transform)
+
+    async def run(self, magic: str, line: str, cell: str) -> Any:
+        """Run a cell on the kernel's own loop: it streams, widgets answer meanwhile, the stop button cancels it."""
+        from agentnb.notebook import cells
+
+        return await cells.run_awaited(self, line, cell)
+
+    def _blocking(self, name: str) -> Any:
+        def magic(line: str, cell: str) -> Any:
+            from agentnb.notebook import cells
+
+            return cells.run_blocking(self, line, cell)
+
+        magic.__name__ = name
+        magic.__doc__ = "Ask an agent; `%%agent --help` shows the options."
+        return magic
+
+    def _line(self, line: str) -> Any:
+        """Look at runs, agents and models; `%agentnb help` shows the commands."""
+        from agentnb.notebook import magics
+
+        return magics.run(self, line)
+
+    def _before(self, info: Any) -> None:
+        self.cell_id = getattr(info, "cell_id", None) or ""
+        self._executing = True
+
+    def _after(self, _result: Any) -> None:
+        self._executing = False
+
+    def _transform(self, lines: list[str]) -> list[str]:
+        """Rewrite a cell that starts with one of our magics into an ``await``, where the shell can await.
+
+        What is transformed while a cell is being executed is the body of another magic, such as ``%%time``, which can't await.
+        """
+        if self._executing or not lines or not lines[0].startswith("%%") or not self._awaits():
+            return lines
+        name, _, line = lines[0][2:].strip().partition(" ")
+        if name not in CELL_MAGICS:
+            return lines
+        return [f"await get_ipython().agentnb.run({name!r}, {line.strip()!r}, {''.join(lines[1:])!r})\n"]
+
+    def _awaits(self) -> bool:
+        from IPython.core.async_helpers import _asyncio_runner
+
+        return getattr(self.shell, "kernel", None) is not None and bool(self.shell.autoawait) and self.shell.loop_runner is _asyncio_runner
+
+    def _complete(self, _shell: Any, event: Any) -> list[str]:
+        from agentnb.notebook import completion
+
+        line: str = event.line
+        return completion.candidates(line)

@@ -1,0 +1,67 @@
+"""Numbers, times and statuses as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+GLYPHS = {
+    "queued": "○",
+    "running": "◐",
+    "waiting": "⏸",
+    "completed": "✓",
+    "failed": "✕",
+    "cancelled": "⊘",
+    "skipped": "–",
+    "stale": "◇",
+    "replayed": "⟲",
+}
+
+
+def duration(milliseconds: float) -> str:
+    """``820 ms``, ``12.4 s``, ``3 m 05 s``."""
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} m {rest:02d} s"
+
+
+def count(number: int) -> str:
+    """``950``, ``1.2k``, ``3.4M``."""
+    if number < 1_000:
+        return str(number)
+    return f"{number / 1_000:.1f}k" if number < 1_000_000 else f"{number / 1_000_000:.1f}M"
+
+
+def plural(number: int, word: str) -> str:
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
+def ago(timestamp: str) -> str:
+    """``just now``, ``5 min ago``, ``3 h ago``, ``2 d ago`` of an RFC 3339 time."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
+    for limit, size, word in ((60, 1, ""), (3_600, 60, "min"), (86_400, 3_600, "h"), (float("inf"), 86_400, "d")):
+        if seconds < limit:
+            return f"{int(seconds // size)} {word} ago" if word else "just now"
+    return timestamp
+
+
+def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float) -> str:
+    """``model · 3 calls · 2 tools · 1.2k tokens · $0.0012 · 4.1 s · replayed``."""
+    calls, tools = usage.get("model_calls", 0), usage.get("tool_calls", 0)
+    tokens = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+    cost = usage.get("cost")
+    parts = [
+        model,
+        plural(calls, "call") if calls else "",
+        plural(tools, "tool") if tools else "",
+        plural(tokens, "token") if tokens else "",
+        f"${cost:.4f}" if cost else "",
+        duration(milliseconds),
+        "replayed" if usage.get("replayed") else "",
+    ]
+    return " · ".join(part for part in parts if part)

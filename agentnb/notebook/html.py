@@ -1,0 +1,140 @@
+"""The HTML of answers, traces, cards and tables; the lab extension's stylesheet gives it its look, without it it still reads well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from html import escape
+from typing import Any
+
+from agentnb.agents.trace import Step
+from agentnb.notebook.formats import count, duration
+
+SHOWN = 20_000
+"""Characters of one argument or result that the trace shows; the journal has all of it."""
+
+
+def markdown(text: str) -> str:
+    """Markdown as HTML; HTML in it is shown, not used, and so are links to scripts."""
+    return str(_renderer().render(text))
+
+
+@cache
+def _renderer() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def answer(text: str) -> str:
+    """The answer, with its own text for the copy button."""
+    return f'<div class="agentnb-answer" data-agentnb-text="{escape(text)}">{markdown(text)}</div>' if text else ""
+
+
+def status(name: str) -> str:
+    return f'<span class="agentnb-status" data-status="{name}">{name}</span>'
+
+
+def trace(state: str, line: str, steps: Sequence[Step], actions: str = "", *, unfolded: bool = False) -> str:
+    """The quiet line, and under it, folded, the steps as a tree with bars on one time axis."""
+    summary = f'<span class="agentnb-summary">{status(state)} {escape(line)}</span>'
+    if not steps:
+        return f"<div>{summary}{actions}</div>"
+    end = max((step.started_ms + step.duration_ms for step in steps), default=0.0) or 1.0
+    rows = "".join(_row(step, end) for step in sorted(steps, key=_place))
+    return f'<details class="agentnb-trace"{" open" if unfolded else ""}><summary>{summary}</summary>{actions}{rows}</details>'
+
+
+def actions(text: str, prompt: str) -> str:
+    """Buttons under an answer."""
+    copy = f'<button class="agentnb-action" data-agentnb-copy="{escape(text)}">Copy</button>'
+    cell = f'<button class="agentnb-action" data-agentnb-cell="{escape(prompt)}">Make this a cell</button>' if prompt else ""
+    return f'<div class="agentnb-actions">{copy}{cell}</div>'
+
+
+def card(kind: str, title: str, body: str, detail: str = "") -> str:
+    """An error, a refusal or a notice; ``detail`` is folded."""
+    folded = f"<details><summary>Traceback</summary><pre>{escape(detail)}</pre></details>" if detail else ""
+    return (
+        f'<div class="agentnb-card" data-kind="{kind}" role="{"alert" if kind in ("error", "refusal") else "note"}">'
+        f'<div class="agentnb-card-title"><strong>{escape(title)}</strong></div><div>{escape(body)}</div>{folded}</div>'
+    )
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> str:
+    """Rows of data; cells are HTML already. Where there are none, ``empty`` says what would be here."""
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    if not body and empty:
+        return card("empty", "Nothing here yet", empty)
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    return f'<table class="agentnb-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def tree(value: Any) -> str:
+    """JSON as a tree; text as text, tables as tables."""
+    if isinstance(value, Mapping):
+        return (
+            "".join(f'<div><span class="agentnb-key">{escape(str(key))}</span>: {tree(item)}</div>' for key, item in value.items()) or "{}"
+        )
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(item, Mapping) and item.keys() == value[0].keys() for item in value):
+            names = list(value[0])
+            return table(names, [[tree(item[name]) for name in names] for item in value[:100]])
+        return "".join(f"<div>– {tree(item)}</div>" for item in value[:100]) or "[]"
+    if isinstance(value, str):
+        return _text(value)
+    kind = "null" if value is None else "boolean" if isinstance(value, bool) else "number"
+    return f'<span class="agentnb-value" data-type="{kind}">{escape(json.dumps(value, default=str))}</span>'
+
+
+def _text(text: str) -> str:
+    parsed = _json(text)
+    if parsed is not None:
+        return tree(parsed)
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters in all)"
+    if "\n" in shown:
+        return f'<pre class="agentnb-value" data-type="string">{escape(shown)}</pre>'
+    return f'<span class="agentnb-value" data-type="string">{escape(shown)}</span>'
+
+
+def _json(text: str) -> Any:
+    if text[:1] not in "{[" or len(text) > SHOWN or not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _place(step: Step) -> list[tuple[str, int]]:
+    """A key that puts ``m2`` before ``m10``, and each step behind the one that asked for it."""
+    return [(part.rstrip("0123456789"), int("0" + part.lstrip("abcdefghijklmnopqrstuvwxyz"))) for part in step.id.split(".")]
+
+
+def _row(step: Step, end: float) -> str:
+    start, width = 100 * step.started_ms / end, max(0.5, 100 * step.duration_ms / end)
+    tokens = f" · {count(step.usage.input_tokens)} → {count(step.usage.output_tokens)} tokens" if step.usage else ""
+    state = "replayed" if step.replayed and step.status == "completed" else step.status
+    indent = f"padding-left: {1.2 * step.id.count('.'):.1f}em"
+    head = (
+        f'<span class="agentnb-kind">{step.kind}</span>'
+        f'<span class="agentnb-name" style="{indent}">{escape(step.name)} {status(state)}{tokens}</span>'
+        f'<span class="agentnb-duration">{duration(step.duration_ms)}</span><span class="agentnb-bar"></span>'
+    )
+    parts = [("Input", step.input), ("Output", step.output), ("Error", step.error)]
+    body = "".join(
+        f'<div class="agentnb-json" data-agentnb-text="{escape(_plain(value))}"><strong>{label}</strong> '
+        f'<button class="agentnb-action" data-agentnb-copy>Copy</button><div>{tree(value)}</div></div>'
+        for label, value in parts
+        if value not in (None, "")
+    )
+    style = f"--from: {start:.2f}%; --width: {width:.2f}%"
+    return (
+        f'<details class="agentnb-step"><summary class="agentnb-row" data-status="{state}" style="{style}">{head}</summary>{body}</details>'
+    )
+
+
+def _plain(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=2)
+    return text if len(text) <= SHOWN else text[:SHOWN]

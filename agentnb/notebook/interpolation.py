@@ -1,0 +1,46 @@
+"""``{name}`` in a cell's text: replaced where it is a variable, left alone everywhere else."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from agentnb.agents.content import as_prompt
+
+_PLACE = re.compile(r"\{\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}\}|\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
+
+
+def interpolate(text: str, namespace: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The text with its variables, and warnings about names that look misspelt.
+
+    ``{name}`` and ``{name.attribute}`` are replaced where ``name`` is bound; ``{{name}}`` becomes ``{name}``; every other
+    brace stays as it is, so JSON and code pass.
+    """
+    warnings: list[str] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[1]:
+            return f"{{{match[1]}}}"
+        name, *attributes = match[2].split(".")
+        if name not in namespace:
+            warnings.extend(_near_miss(match[0], name, namespace))
+            return match[0]
+        value = namespace[name]
+        for attribute in attributes:
+            if not hasattr(value, attribute):
+                near = difflib.get_close_matches(attribute, dir(value), n=1)
+                hint = f"; did you mean .{near[0]}?" if near else ""
+                warnings.append(f"{match[0]} stays as written: {name} has no attribute {attribute!r}{hint}")
+                return match[0]
+            value = getattr(value, attribute)
+        return as_prompt(value)
+
+    return _PLACE.sub(replaced, text), warnings
+
+
+def _near_miss(place: str, name: str, namespace: Mapping[str, Any]) -> list[str]:
+    own = [known for known in namespace if not known.startswith("_")]
+    near = difflib.get_close_matches(name, own, n=1, cutoff=0.75)
+    return [f"{place} stays as written: there is no variable of that name; did you mean {{{near[0]}}}?"] if near else []

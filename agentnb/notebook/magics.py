@@ -1,0 +1,175 @@
+"""``%agentnb``: looks at runs, agents and models, and goes on with runs."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from agentnb import plugins
+from agentnb.errors import AgentNBError, ConfigurationError
+from agentnb.notebook import tables
+from agentnb.notebook.cells import quiet, short
+from agentnb.notebook.view import NotebookView, TerminalView, View
+from agentnb.ports.store import Run
+from agentnb.runtime import agent_runs
+from agentnb.runtime.agent_runs import RunOptions
+from agentnb.runtime.bridge import run_sync
+from agentnb.runtime.runtime import Runtime, current
+
+if TYPE_CHECKING:
+    from agentnb.notebook.extension import Extension
+
+HELP = """%agentnb agents               agents of the store
+%agentnb runs [STATUS]        past and present runs, newest first
+%agentnb show [RUN]           one run: its answer, its trace, the approvals that it waits for; the last one by default
+%agentnb replay RUN [--live]  the run again, answered by what was recorded; --live goes on with real calls where it diverges
+%agentnb resume RUN           goes on with a run whose process is gone
+%agentnb cancel RUN           cancels a run, wherever it is executed
+%agentnb models [pull NAME]   models that are there, and those that can be fetched
+%agentnb sql SELECT …         DuckDB over the journal: runs, steps, events, agents, turns
+%agentnb doctor               what is installed, and what is missing"""
+
+
+def run(extension: Extension, line: str) -> Any:
+    """Do what the line says; errors come out short."""
+    command, _, rest = line.strip().partition(" ")
+    action = COMMANDS.get(command or "help")
+    try:
+        if action is None:
+            raise ConfigurationError(f"%agentnb {command}: there is no such command; there are: {', '.join(sorted(COMMANDS))}")
+        return action(extension, rest.strip())
+    except AgentNBError as error:
+        raise quiet(error, short(error)) from None
+
+
+def _help(extension: Extension, rest: str) -> None:
+    print(HELP)  # noqa: T201
+
+
+def _agents(extension: Extension, rest: str) -> tables.Table:
+    return tables.agents(current().agents.all(rest))
+
+
+def _runs(extension: Extension, rest: str) -> tables.Table:
+    return tables.runs(current().runs(status=rest))
+
+
+def _show(extension: Extension, rest: str) -> None:
+    runtime = current()
+    run = _run(runtime, rest)
+    view = _view(extension)
+    view.begin(run.name, "")
+    result = runtime.result(run.id)
+    model = next((step.name for step in result.trace if step.kind == "model"), "")
+    view.complete(result, f"{run.name} · {model}")
+    if isinstance(view, TerminalView):
+        print(result.text)  # noqa: T201
+    if run.error:
+        print(f"{run.error['type']}: {run.error['message']}")  # noqa: T201
+    if _in_kernel(extension):
+        from agentnb.notebook.approval import show_pending
+
+        show_pending(runtime, run.id, lambda: asyncio.ensure_future(_go_on(runtime, run, NotebookView(stop=False))))
+
+
+async def _go_on(runtime: Runtime, run: Run, view: NotebookView) -> None:
+    from agentnb.notebook.approval import CardPresenter
+
+    view.begin(f"{run.name} · resumed", "")
+    try:
+        result = await agent_runs.resume(runtime, run.id, RunOptions(listener=view.update, presenter=CardPresenter(runtime)))
+    except AgentNBError as error:
+        view.fail(error)
+    else:
+        view.complete(result, f"{run.name} · resumed")
+
+
+def _replay(extension: Extension, rest: str) -> Any:
+    words = shlex.split(rest)
+    live = "--live" in words
+    runtime = current()
+    source = _run(runtime, " ".join(word for word in words if word != "--live"))
+    return _watched(extension, source, lambda options: agent_runs.replay(runtime, source.id, options, live=live))
+
+
+def _resume(extension: Extension, rest: str) -> Any:
+    runtime = current()
+    run = _run(runtime, rest)
+    return _watched(extension, run, lambda options: agent_runs.resume(runtime, run.id, options))
+
+
+def _watched(extension: Extension, run: Run, work: Callable[[RunOptions], Any]) -> None:
+    view = _view(extension)
+
+    async def watched() -> None:
+        view.begin(run.name, "")
+        try:
+            result = await work(RunOptions(listener=view.update))
+        except Exception as error:
+            view.fail(error)
+            raise
+        view.complete(result, run.name)
+
+    run_sync(watched())
+
+
+def _cancel(extension: Extension, rest: str) -> None:
+    cancelled = current().cancel(rest)
+    print(f"{cancelled.id}: {cancelled.status}")  # noqa: T201
+
+
+def _models(extension: Extension, rest: str) -> tables.Table:
+    words = rest.split()
+    if words[:1] == ["pull"] and len(words) == 2:
+        from agentnb.notebook.progress import pull
+
+        return tables.models([pull(current(), words[1])])
+    if words:
+        raise ConfigurationError("write %agentnb models, or %agentnb models pull NAME")
+    return tables.models(current().models.catalog())
+
+
+def _sql(extension: Extension, rest: str) -> tables.Table:
+    columns, rows = plugins.load("agentnb.queries", "duckdb")(current().settings.store, rest)
+    return tables.rows_of(columns, rows)
+
+
+def _doctor(extension: Extension, rest: str) -> tables.Table:
+    from agentnb.runtime.doctor import examine
+
+    found = examine(current().settings)
+    cells = tuple((finding.name, "completed" if finding.ok else "failed", finding.value, finding.mend) for finding in found)
+    return tables.Table(("what", "status", "found", "mend"), cells, tuple(found))
+
+
+def _run(runtime: Runtime, name: str) -> Run:
+    if name and name != "last":
+        return runtime.get(name)
+    found = runtime.runs(limit=1)
+    if not found:
+        raise ConfigurationError("no runs yet: start one with a %%agent cell")
+    return found[0]
+
+
+def _view(extension: Extension) -> View:
+    return NotebookView(stop=False) if _in_kernel(extension) else TerminalView()
+
+
+def _in_kernel(extension: Extension) -> bool:
+    return getattr(extension.shell, "kernel", None) is not None
+
+
+COMMANDS: dict[str, Callable[[Any, str], Any]] = {
+    "help": _help,
+    "agents": _agents,
+    "runs": _runs,
+    "show": _show,
+    "replay": _replay,
+    "resume": _resume,
+    "cancel": _cancel,
+    "models": _models,
+    "sql": _sql,
+    "doctor": _doctor,
+}

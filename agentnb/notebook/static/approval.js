@@ -1,0 +1,86 @@
+function element(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "onclick") node.addEventListener("click", value);
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+function left(expires) {
+  const seconds = Math.max(0, Math.round((expires - Date.now()) / 1000));
+  if (seconds >= 3600) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} m left`;
+  return seconds >= 60 ? `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s left` : `${seconds} s left`;
+}
+
+const WORDS = { approved: "Approved", denied: "Denied", void: "No longer waiting" };
+
+function render({ model, el }) {
+  const question = model.get("question");
+  const editor = element("textarea", {
+    class: "agentnb-approval-editor",
+    rows: String(Math.min(12, question.arguments.split("\n").length + 1)),
+    "aria-label": "Arguments as JSON",
+  });
+  editor.value = question.arguments;
+  const shown = element("pre", { class: "agentnb-approval-arguments" }, question.arguments);
+  const message = element("div", { class: "agentnb-approval-message", role: "status" });
+  const time = element("span", { class: "agentnb-approval-time" });
+  let editing = false;
+
+  const answer = (verdict) => {
+    const edited = editing && editor.value !== question.arguments ? editor.value : "";
+    model.set("answer", { verdict, arguments: verdict === "approve" ? edited : "", at: Date.now() });
+    model.save_changes();
+  };
+  const approve = element("button", { "data-testid": "approve", onclick: () => answer("approve") }, "Approve");
+  const edit = element(
+    "button",
+    {
+      "data-testid": "edit",
+      onclick: () => {
+        editing = true;
+        shown.replaceWith(editor);
+        edit.disabled = true;
+        editor.focus();
+      },
+    },
+    "Edit",
+  );
+  const deny = element("button", { "data-testid": "deny", onclick: () => answer("deny") }, "Deny");
+  const buttons = element("div", { class: "agentnb-approval-buttons" }, approve, edit, deny, time);
+  const title = element("div", { class: "agentnb-approval-title" }, `${question.agent} wants to call `, element("code", {}, question.tool));
+  const risk = element("div", { class: "agentnb-approval-risk" }, `Effects: ${question.effects}. ${question.reason}`);
+  const card = element(
+    "div",
+    { class: "agentnb-approval", role: "group", "aria-label": `Approval of ${question.tool}`, "data-testid": "approval" },
+    title,
+    risk,
+    shown,
+    buttons,
+    message,
+  );
+
+  const update = () => {
+    const state = model.get("state");
+    card.dataset.state = state;
+    const open = state === "waiting";
+    for (const button of [approve, edit, deny]) button.disabled = !open || (button === edit && editing);
+    editor.disabled = !open;
+    time.textContent = open ? left(question.expires) : "";
+    message.textContent = [WORDS[state], model.get("message")].filter(Boolean).join(". ");
+  };
+  const clock = setInterval(update, 1000);
+  model.on("change:state", update);
+  model.on("change:message", update);
+  update();
+  el.append(card);
+  return () => {
+    clearInterval(clock);
+    model.off("change:state", update);
+    model.off("change:message", update);
+  };
+}
+
+export default { render };

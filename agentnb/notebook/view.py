@@ -1,0 +1,179 @@
+"""What one execution shows while it goes on and when it has ended: in a notebook by updating one output, in a terminal by printing."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from agentnb.agents.execution import Update
+from agentnb.agents.trace import Step
+from agentnb.errors import PolicyDenied
+from agentnb.notebook import html
+from agentnb.notebook.formats import duration, usage_line
+from agentnb.runtime.results import AgentResult
+
+UPDATES_PER_SECOND = 15
+
+Bundle = dict[str, str]
+
+
+class View(Protocol):
+    """Shows one execution."""
+
+    def begin(self, line: str, prompt: str) -> None: ...
+
+    def update(self, update: Update) -> None: ...
+
+    def complete(self, result: AgentResult, model: str) -> None: ...
+
+    def fail(self, error: BaseException) -> None: ...
+
+
+class NotebookView:
+    """One output of a cell, replaced at most ``UPDATES_PER_SECOND`` times a second; its last state stays in the notebook.
+
+    Args:
+        publish: Shows a MIME bundle: the first time as a new output, then in its place.
+        stop: Whether to offer a stop button.
+    """
+
+    def __init__(self, publish: Callable[[Bundle], None] | None = None, *, stop: bool = True) -> None:
+        self._publish = publish or Output()
+        self._stop = stop
+        self._line = ""
+        self._prompt = ""
+        self._pieces: list[str] = []
+        self._steps: dict[str, Step] = {}
+        self._started = time.perf_counter()
+        self._shown = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+
+    def begin(self, line: str, prompt: str) -> None:
+        self._line, self._prompt = line, prompt
+        self._show()
+
+    def update(self, update: Update) -> None:
+        if update.step is not None:
+            self._add(update.step)
+        elif update.text is None:
+            self._pieces.clear()
+        else:
+            self._pieces.append(update.text)
+        self._soon()
+
+    def complete(self, result: AgentResult, model: str) -> None:
+        state = "replayed" if result.usage.get("replayed") else result.status
+        self._close(state, usage_line(model, result.usage, result.execution_time_ms), result.text, list(result.trace))
+
+    def fail(self, error: BaseException) -> None:
+        cancelled = isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
+        state = "cancelled" if cancelled or type(error).__name__ == "ExecutionCancelled" else "failed"
+        card = "" if cancelled else failure(error)
+        run = getattr(error, "run_id", "")
+        line = " · ".join(part for part in (self._line, duration(self._milliseconds()), run) if part)
+        self._close(state, line, "".join(self._pieces), list(self._steps.values()), card)
+
+    def _add(self, step: Step) -> None:
+        self._steps[step.id] = step
+        if step.kind == "model" and step.status == "completed" and isinstance(step.output, dict) and step.output.get("tool_calls"):
+            self._pieces.clear()
+
+    def _soon(self) -> None:
+        if self._timer is not None or self._ended:
+            return
+        wait = self._shown + 1 / UPDATES_PER_SECOND - time.perf_counter()
+        if wait <= 0:
+            self._show()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._show)
+
+    def _show(self) -> None:
+        self._timer = None
+        if self._ended:
+            return
+        text = "".join(self._pieces)
+        waiting = any(step.status == "waiting" for step in self._steps.values())
+        running = [step.name for step in self._steps.values() if step.status == "running" and step.kind == "tool"]
+        line = " · ".join([self._line, *running, duration(self._milliseconds())])
+        stop = '<button class="agentnb-action" data-agentnb-stop>Stop</button>' if self._stop else ""
+        self._send(text, html.answer(text) + html.trace("waiting" if waiting else "running", line, [], stop))
+        self._shown = time.perf_counter()
+
+    def _close(self, state: str, line: str, text: str, steps: list[Step], card: str = "") -> None:
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        buttons = html.actions(text, self._prompt) if text else ""
+        self._send(text or line, html.answer(text) + card + html.trace(state, line, steps, buttons))
+
+    def _send(self, text: str, body: str) -> None:
+        self._publish({"text/html": body, "text/markdown": text, "text/plain": text})
+
+    def _milliseconds(self) -> float:
+        return (time.perf_counter() - self._started) * 1000
+
+
+class TerminalView:
+    """Prints the answer while it comes, then the quiet line."""
+
+    def __init__(self) -> None:
+        self._at_start = True
+
+    def begin(self, line: str, prompt: str) -> None:
+        pass
+
+    def update(self, update: Update) -> None:
+        if update.step is not None:
+            self._step(update.step)
+        elif update.text is None:
+            self._write("\n(trying again)\n")
+        elif update.text:
+            self._write(update.text)
+
+    def complete(self, result: AgentResult, model: str) -> None:
+        self._new_line()
+        self._write(f"— {usage_line(model, result.usage, result.execution_time_ms)} · {result.execution_id}\n")
+
+    def fail(self, error: BaseException) -> None:
+        self._new_line()
+
+    def _step(self, step: Step) -> None:
+        if step.kind == "tool" and step.status in ("completed", "failed"):
+            self._new_line()
+            self._write(f"[{step.name} {step.status} · {duration(step.duration_ms)}]\n")
+
+    def _new_line(self) -> None:
+        if not self._at_start:
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._at_start = text.endswith("\n")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+class Output:
+    """One output of the current cell; each bundle replaces the one before."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def __call__(self, bundle: Bundle) -> None:
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def failure(error: BaseException) -> str:
+    """An error as a card; a refusal looks like one."""
+    kind, title = ("refusal", "Refused") if isinstance(error, PolicyDenied) else ("error", type(error).__name__)
+    detail = "".join(traceback.format_exception(error))
+    return html.card(kind, title, str(error), detail)

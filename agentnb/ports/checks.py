@@ -1,0 +1,22 @@
+"""The boundary to whatever can say whether it works here: what ``agentnb doctor`` asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What was looked at.
+        ok: Whether it is as it should be.
+        value: What was found.
+        mend: What to do where it is not ok.
+    """
+
+    name: str
+    ok: bool
+    value: str
+    mend: str = ""

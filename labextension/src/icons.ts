@@ -4,3 +4,6 @@ import agentSvg from '../style/icons/agent.svg';
 
 /** A prompt with a spark: agentnb's icon, in the theme's icon colour. */
 export const agentIcon = new LabIcon({ name: 'agentnb:agent', svgstr: agentSvg });
+
+/** The same as an image, in the orange of JupyterLab's notebook icon: the launcher's notebook cards take no other. */
+export const agentIconUrl = `data:image/svg+xml,${encodeURIComponent(agentSvg.replace('#616161', '#F37726'))}`;

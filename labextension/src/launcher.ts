@@ -4,7 +4,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { NotebookPanel } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { agentIcon } from './icons';
+import { agentIcon, agentIconUrl } from './icons';
 import { FIRST_CELL, kernelFor } from './newnotebook';
 
 /** The command that makes a notebook whose first cell asks an agent. */
@@ -24,14 +24,15 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load('agentnb');
     app.commands.addCommand(NEW_NOTEBOOK, {
-      label: args => (args.isPalette ? trans.__('New Agent Notebook') : trans.__('New agent notebook')),
+      label: trans.__('New agent notebook'),
       caption: trans.__('A notebook whose cells ask AI agents'),
       icon: agentIcon,
       describedBy: { args: { type: 'object', properties: { cwd: { type: 'string' } } } },
       execute: args => newNotebook(app, typeof args.cwd === 'string' ? args.cwd : ''),
     });
     palette?.addItem({ command: NEW_NOTEBOOK, category: trans.__('Notebook Operations') });
-    launcher?.add({ command: NEW_NOTEBOOK, category: 'Notebook', rank: 0 });
+    // After the first kernel's card: the first card's icon is that of the whole section.
+    launcher?.add({ command: NEW_NOTEBOOK, category: 'Notebook', rank: 0.5, kernelIconUrl: agentIconUrl });
   },
 };
 

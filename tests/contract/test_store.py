@@ -1,0 +1,219 @@
+"""What every store must do; each adapter of the port goes through it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentnb.adapters.sqlite import SQLiteStore
+from agentnb.errors import LeaseLost, RunNotFound, UnknownName
+from agentnb.ports.store import AgentRecord, AgentState, Definition, Event, Fence, Run, RunChange, Signal, Store, Turn, now
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    made = SQLiteStore(tmp_path / "s" if request.param == "file" else None)
+    yield made
+    made.close()
+
+
+def run(number: int = 1, **fields: object) -> Run:
+    return Run(**{"id": f"exec_{number:04d}", "kind": "agent", "name": "a", "status": "running", "attempt": 1, "created_at": f"2026-01-01T00:00:{number:02d}Z", **fields})  # type: ignore[arg-type]
+
+
+def event(type_: str = "agent.executed", run_id: str = "exec_0001", **data: object) -> Event:
+    return Event(type_, {"event_type": type_, "timestamp": now(), **data}, run_id, "m1", "hash")
+
+
+def test_events_keep_their_order_and_numbers(store: Store) -> None:
+    store.write(*(event(x=number) for number in range(5)))
+    store.write(event(run_id="exec_0002"), event("workflow.started", run_id=""))
+    found = store.events("exec_0001")
+    assert [item.data["x"] for item in found] == list(range(5))
+    assert [item.seq for item in store.events()] == sorted({item.seq for item in store.events()})
+    assert store.events("exec_0001", after=found[2].seq, limit=1)[0].data["x"] == 3
+    assert (found[0].topic, store.events()[-1].topic) == ("agent.events", "workflow.events")
+    assert (found[0].step_id, found[0].input_hash) == ("m1", "hash")
+
+
+def test_runs_come_back_as_they_were(store: Store) -> None:
+    whole = run(1, input={"prompt": "x" * 50_000}, output=[1, None], error={"type": "E"}, usage={"cost": None}, owner="me", lease_until=3.5)
+    store.write(whole, run(2, name="b", status="failed"))
+    assert store.run("exec_0001") == whole
+    assert [item.id for item in store.runs()] == ["exec_0002", "exec_0001"]
+    assert [item.id for item in store.runs(name="b", status="failed", kind="agent")] == ["exec_0002"]
+    assert len(store.runs(limit=1)) == 1
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(store: Store) -> None:
+    store.write(run(1), run(22))
+    assert store.run("exec_002").id == "exec_0022"
+    for name in ("exec_00", "exec_9", "ex", "%", ""):
+        with pytest.raises(RunNotFound):
+            store.run(name)
+
+
+def test_changes_touch_only_their_fields(store: Store) -> None:
+    store.write(run(1, input="i"), run(2))
+    store.write(RunChange("exec_0001", {"status": "completed", "output": {"a": 1}}))
+    assert (store.run("exec_0001").status, store.run("exec_0001").output, store.run("exec_0001").input) == ("completed", {"a": 1}, "i")
+    assert store.run("exec_0002").status == "running"
+    with pytest.raises(TypeError):
+        store.write(RunChange("exec_0001", {"nonsense": 1}))
+
+
+def test_a_transaction_is_all_or_nothing(store: Store) -> None:
+    store.write(run(1))
+    with pytest.raises(Exception, match="exec_0001|UNIQUE"):
+        store.write(event(), run(1))
+    assert store.events() == []
+
+
+def test_a_fence_stops_who_was_taken_over(store: Store) -> None:
+    store.write(run(1))
+    store.write(event(), fence=Fence("exec_0001", 1))
+    taken = store.claim("exec_0001", "other", time.time() + 9, expect_attempt=1)
+    assert (taken.attempt, taken.owner) == (2, "other")
+    with pytest.raises(LeaseLost):
+        store.write(event(), fence=Fence("exec_0001", 1))
+    with pytest.raises(LeaseLost):
+        store.claim("exec_0001", "third", time.time() + 9, expect_attempt=1)
+    assert len(store.events()) == 1
+
+
+def test_leases_are_prolonged_for_unfinished_runs_of_the_owner(store: Store) -> None:
+    store.write(run(1, owner="me"), run(2, owner="you"), run(3, owner="me", status="completed"))
+    store.renew("me", 99.0)
+    assert [store.run(f"exec_000{number}").lease_until for number in (1, 2, 3)] == [99.0, 0.0, 0.0]
+
+
+def test_only_one_of_many_claims_wins(store: Store) -> None:
+    store.write(run(1))
+    won, lost = [], []
+
+    def claim(name: str) -> None:
+        try:
+            won.append(store.claim("exec_0001", name, 9.0, expect_attempt=1).owner)
+        except LeaseLost:
+            lost.append(name)
+
+    threads = [threading.Thread(target=claim, args=(f"p{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(won), len(lost)) == (1, 7)
+
+
+def test_definitions_are_kept_once(store: Store) -> None:
+    definition = Definition("h", "agent", "a", {"x": "y" * 40_000}, b"\x00code", "3.11")
+    store.write(definition, definition)
+    assert store.definition("h") == definition
+    with pytest.raises(UnknownName, match="nope"):
+        store.definition("nope")
+
+
+def agent(number: int, name: str = "a", origin: str = "nb") -> AgentRecord:
+    return AgentRecord(f"AGENT-{number}", name, origin, "h", "CREATED", ("TEXT_PROCESSING",), now())
+
+
+def test_agents(store: Store) -> None:
+    assert store.reserve_agent(agent(1), event("agent.created", ""))
+    assert not store.reserve_agent(agent(1), event("agent.created", ""))
+    assert store.reserve_agent(agent(2))
+    assert store.reserve_agent(agent(3, origin="other"))
+    store.write(AgentState("AGENT-2", "READY"))
+    assert len(store.events()) == 1
+    assert [item.id for item in store.agents()] == ["AGENT-3", "AGENT-2"]
+    assert [item.id for item in store.agents(current=False)] == ["AGENT-3", "AGENT-2", "AGENT-1"]
+    assert store.agents(agent_id="AGENT-2")[0].state == "READY"
+    store.delete_agent("AGENT-2", event("agent.deleted", ""))
+    assert [item.id for item in store.agents()] == ["AGENT-3", "AGENT-1"]
+
+
+def test_a_turn_is_replaced_in_its_place(store: Store) -> None:
+    for key in ("c1", "c2", "c3"):
+        store.write(Turn("s", key, "exec_1", [{"role": "user", "content": key}]))
+    store.write(Turn("s", "c2", "exec_2", [{"role": "user", "content": "new"}]))
+    assert [turn.messages[0]["content"] for turn in store.turns("s")] == ["c1", "new", "c3"]
+    assert [turn.key for turn in store.turns("s", before="c2")] == ["c1"]
+    assert [turn.key for turn in store.turns("s", before="c9")] == ["c1", "c2", "c3"]
+    assert store.turns("other") == []
+
+
+def test_signals(store: Store) -> None:
+    store.write(Signal("exec_1", "cancel"), Signal("exec_1", "answer:x", {"verdict": "approve"}), Signal("exec_2", "cancel"))
+    found = store.signals("exec_1")
+    assert [(item.name, item.payload) for item in found] == [("cancel", None), ("answer:x", {"verdict": "approve"})]
+    assert [item.name for item in store.signals("exec_1", after=found[0].seq)] == ["answer:x"]
+
+
+def test_no_secret_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "sk-abcdefghijklmnopqrstuvwx"
+    store.write(run(1, input=secret, output={"k": secret}), event(x=secret), Turn("s", "k", "r", [{"content": secret}]), Signal("exec_1", "s", secret))
+    shown = f"{store.run('exec_0001')} {store.events()} {store.turns('s')} {store.signals('exec_1')}"
+    assert secret not in shown
+    assert shown.count("[secret]") == 5
+
+
+@pytest.mark.parametrize("value", ["\ud800 lone surrogate", "\x00 nul", "🙂 ünï", {"$blob": "nothing"}, {"a": {"$blob": "x"}}, "z" * 100_000, float("inf")])
+def test_odd_values(store: Store, value: object) -> None:
+    store.write(event(x=value))
+    found = store.events()[0].data["x"]
+    assert found == value or "?" in str(found)
+
+
+def test_equal_large_values_are_kept_once(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path)
+    for number in range(20):
+        store.write(run(number, input="x" * 100_000))
+    store.close()
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        assert connection.execute("SELECT count(*) FROM blobs").fetchone() == (1,)
+    connection.close()
+
+
+def _write_many(folder: str, number: int) -> None:
+    store = SQLiteStore(Path(folder))
+    for item in range(100):
+        store.write(event(writer=number, item=item))
+    store.close()
+
+
+def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_write_many, args=(str(tmp_path), number)) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    store = SQLiteStore(tmp_path)
+    found = store.events()
+    assert len(found) == 300
+    for number in range(3):
+        assert [item.data["item"] for item in found if item.data["writer"] == number] == list(range(100))
+    store.close()
+
+
+def test_version_tells_of_other_writers(tmp_path: Path) -> None:
+    mine, other = SQLiteStore(tmp_path), SQLiteStore(tmp_path)
+    before = mine.version()
+    other.write(event())
+    assert mine.version() != before
+    mine.close()
+    other.close()
+
+
+def test_a_closed_store_opens_again(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path)
+    store.write(run(1))
+    store.close()
+    assert store.run("exec_0001").id == "exec_0001"
+    store.close()

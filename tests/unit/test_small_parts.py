@@ -1,0 +1,181 @@
+"""Parts that are a function or two each."""
+
+import json
+import re
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel
+
+from agentnb import plugins, secrets
+from agentnb.agents import capabilities
+from agentnb.agents.content import as_prompt
+from agentnb.agents.identity import AGENT_ID, new_agent_id, new_run_id
+from agentnb.agents.lifecycle import AGENT, EXECUTION, advance
+from agentnb.agents.output import OutputType
+from agentnb.errors import ConfigurationError, IllegalTransition
+from agentnb.notebook import formats
+from agentnb.notebook.arguments import parse
+from agentnb.notebook.interpolation import interpolate
+from agentnb.ports.model import Message, ModelRequest, Usage
+
+
+def test_agent_ids() -> None:
+    assert AGENT_ID.match(new_agent_id(1))
+    assert "-0002-" in new_agent_id(10_002)
+
+
+def test_run_ids_sort_by_time_and_are_unique() -> None:
+    ids = [new_run_id("exec") for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert all(re.fullmatch(r"exec_[0-9a-z]{26}", item) for item in ids)
+    assert ids[0][:14] <= ids[-1][:14]
+
+
+def test_lifecycle_of_mission() -> None:
+    states = ["CREATED", "INITIALIZING", "VALIDATING", "VALIDATED", "READY"]
+    for old, new in zip(states, states[1:], strict=False):
+        assert advance(AGENT, "a", old, new) == new  # type: ignore[arg-type]
+    assert all(advance(AGENT, "a", state, "TERMINATED") for state in AGENT if state != "TERMINATED")
+    assert advance(EXECUTION, "e", "EXECUTING", "FAILED") == "FAILED"
+
+
+@pytest.mark.parametrize(("old", "new"), [("CREATED", "READY"), ("TERMINATED", "READY"), ("READY", "CREATED"), ("VALIDATED", "VALIDATING")])
+def test_illegal_changes_are_refused(old: str, new: str) -> None:
+    with pytest.raises(IllegalTransition, match=f"{old} and can't become {new}"):
+        advance(AGENT, "the agent 'x'", old, new)  # type: ignore[arg-type]
+
+
+def test_capabilities() -> None:
+    assert capabilities.checked(["TEXT_PROCESSING", "MY_OWN", "TEXT_PROCESSING"]) == ("TEXT_PROCESSING", "MY_OWN")
+    with pytest.raises(ConfigurationError, match="'text'"):
+        capabilities.checked(["text"])
+
+
+class City(BaseModel):
+    name: str
+    people: int
+
+
+def test_structured_output() -> None:
+    kind = OutputType(City)
+    assert kind.parse('{"name": "Rome", "people": 3}') == City(name="Rome", people=3)
+    assert kind.parse('```json\n{"name": "Rome", "people": 3}\n```').people == 3
+    assert kind.load(kind.dump(City(name="a", people=1))) == City(name="a", people=1)
+    with pytest.raises(ValueError, match="people: Field required") as caught:
+        kind.parse('{"name": 3}')
+    assert len(caught.value.args) == 2
+    with pytest.raises(ValueError, match="Invalid JSON"):
+        kind.parse("no")
+
+
+@pytest.mark.parametrize(("kind", "text", "value"), [(list[int], '{"result": [1, 2]}', [1, 2]), (Literal["a", "b"], '{"result": "a"}', "a")])
+def test_types_that_are_no_object_are_wrapped(kind: object, text: str, value: object) -> None:
+    output = OutputType(kind)
+    assert output.schema["type"] == "object"
+    assert output.parse(text) == value
+    with pytest.raises(ValueError, match="result"):
+        output.parse("{}")
+
+
+def test_output_without_a_schema_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="no JSON Schema"):
+        OutputType(open)
+
+
+def test_content(tmp_path: Path) -> None:
+    import pandas
+
+    (tmp_path / "a.txt").write_text("grüße", encoding="utf-8")
+    (tmp_path / "a.bin").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "b.bin").write_bytes(b"a\x00b")
+    assert as_prompt("x {y}") == "x {y}"
+    assert as_prompt(tmp_path / "a.txt") == "grüße"
+    assert as_prompt({"a": 1}) == '{"a": 1}'
+    assert as_prompt(City(name="a", people=1)) == '{"name":"a","people":1}'
+    assert as_prompt(3.5) == "3.5"
+    table = as_prompt(pandas.DataFrame({"a": range(50), "b|c": ["x|y"] * 50}))
+    assert table.startswith("Table of 50 rows, the first 20 shown and 2 columns (a: int64, b|c: ")
+    assert "| 0 | x\\|y |" in table
+    assert len(table.splitlines()) == 24
+    for name, message in [("a.bin", "no UTF-8 text"), ("b.bin", "is binary"), ("none", "can't be read")]:
+        with pytest.raises(ConfigurationError, match=message):
+            as_prompt(tmp_path / name)
+    with pytest.raises(ConfigurationError, match="binary data"):
+        as_prompt(b"x")
+
+
+def test_interpolation() -> None:
+    class Thing:
+        size = 4
+
+    names = {"city": "Rome", "thing": Thing()}
+    text = 'In {city} {{city}} {thing.size} {"a": {"b": 1}} {x} def f(): {} {{ jinja }} {city!r} {0}'
+    expected = 'In Rome {city} 4 {"a": {"b": 1}} {x} def f(): {} {{ jinja }} {city!r} {0}'
+    assert interpolate(text, names) == (expected, [])
+    assert interpolate("{citi}", names) == ("{citi}", ["{citi} stays as written: there is no variable of that name; did you mean {city}?"])
+    same, warnings = interpolate("{thing.siez}", names)
+    assert same == "{thing.siez}"
+    assert "did you mean .size?" in warnings[0]
+    assert interpolate("{city}", {"city": "{thing}", "thing": 1})[0] == "{thing}"
+
+
+def test_cell_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    found = parse("helper -m openai:gpt -t a,b -o r --schema City --session s --fresh --record c.jsonl --background")
+    assert found is not None
+    assert (found.name, found.model, found.tools, found.variable) == ("helper", "openai:gpt", ("a", "b"), "r")
+    assert (found.schema, found.session, found.fresh, found.record, found.background) == ("City", "s", True, Path("c.jsonl"), True)
+    assert parse("--help") is None
+    assert "--background" in capsys.readouterr().out
+    for line in ("a b c", "--nope", "'", "--record a --replay b", "--max-steps x"):
+        with pytest.raises(ConfigurationError, match="%%agent"):
+            parse(line)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [(0, "0 ms"), (820.4, "820 ms"), (999.6, "1.0 s"), (12_400, "12.4 s"), (59_990, "1 m 00 s"), (185_000, "3 m 05 s")],
+)
+def test_durations(milliseconds: float, text: str) -> None:
+    assert formats.duration(milliseconds) == text
+
+
+def test_counts() -> None:
+    assert [formats.count(number) for number in (7, 1234, 5_600_000)] == ["7", "1.2k", "5.6M"]
+    usage = {"model_calls": 3, "tool_calls": 2, "input_tokens": 1000, "output_tokens": 234, "cost": 0.00123, "replayed": 0}
+    assert formats.usage_line("m", usage, 4100) == "m · 3 calls · 2 tools · 1.2k tokens · $0.0012 · 4.1 s"
+
+
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "abcdefgh-not-shaped")
+    secrets.refresh()
+    text = "k=abcdefgh-not-shaped Bearer abcdefghijklmnop12 sk-abcdefghijklmnopqrst ghp_abcdefghijklmnopqrstuvwx safe"
+    assert secrets.redact(text) == "k=[secret] Bearer [secret] [secret] [secret] safe"
+    monkeypatch.delenv("SOME_API_KEY")
+    secrets.refresh()
+    assert secrets.redact("abcdefgh-not-shaped") == "abcdefgh-not-shaped"
+
+
+def test_the_key_of_a_request_does_not_depend_on_order_or_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    def key(text: str, **options: int) -> str:
+        return ModelRequest("m", (Message("user", text),), options=options).sha256()
+
+    assert key("a", temperature=0, seed=1) == key("a", seed=1, temperature=0)
+    assert key("a") != key("b")
+    assert key("sk-aaaaaaaaaaaaaaaaaaaa") == key("sk-bbbbbbbbbbbbbbbbbbbb")
+
+
+def test_usage_adds_up() -> None:
+    assert Usage(1, 2, 1, None) + Usage(1, 1, 0, 0.5) == Usage(2, 3, 1, 0.5)
+    assert (Usage() + Usage()).cost is None
+
+
+def test_plugins_name_what_there_is() -> None:
+    with pytest.raises(ConfigurationError, match="openai, openvino, scripted"):
+        plugins.load("agentnb.models", "nope")
+
+
+def test_requests_survive_json() -> None:
+    request = ModelRequest("m", (Message("user", "ü"),))
+    assert Message.from_dict(json.loads(json.dumps(request.as_dict()))["messages"][0]) == request.messages[0]

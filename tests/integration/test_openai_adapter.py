@@ -367,12 +367,13 @@ async def test_cancelling_closes_the_connection(server: OpenAIServer, model: Ope
     assert await asyncio.to_thread(server.requests[0].dropped.wait, 5)
 
 
-async def test_an_error_of_emit_passes_and_closes_the_connection(server: OpenAIServer, model: OpenAIModel) -> None:
+@pytest.mark.parametrize("kind", [LookupError, BrokenPipeError])
+async def test_an_error_of_emit_passes_and_closes_the_connection(server: OpenAIServer, model: OpenAIModel, kind: type[Exception]) -> None:
     def emit(piece: str | None) -> None:
-        raise LookupError("mine")
+        raise kind("mine")
 
     server.plan(Reply(chunk_delay=0.01, text="word " * 600))
-    with pytest.raises(LookupError, match="mine"):
+    with pytest.raises(kind, match="mine"):
         await model.generate(ask(), emit)
     assert await asyncio.to_thread(server.requests[0].dropped.wait, 5)
 
@@ -421,6 +422,27 @@ async def test_a_proxy_of_the_environment_is_used(server: OpenAIServer, monkeypa
     model = OpenAIProvider().model("gpt-test", base_url="http://models.invalid/v1")
     assert (await model.generate(ask())).text == ANSWER
     assert server.requests[0].path == "http://models.invalid/v1/chat/completions"
+
+
+def test_the_time_out_does_not_count_the_import_of_the_client(server: OpenAIServer) -> None:
+    code = f"""
+import asyncio, sys
+from agentnb.adapters.openai import OpenAIProvider
+from agentnb.ports.model import Message, ModelRequest
+
+async def main():
+    model = OpenAIProvider().model("gpt-test", base_url={server.base_url!r}, timeout=0.2)
+    calls = [asyncio.create_task(model.generate(ModelRequest("openai:gpt-test", (Message("user", "hi"),)))) for _ in range(3)]
+    ticks = 0
+    while not all(call.done() for call in calls):
+        await asyncio.sleep(0.01)
+        ticks += 1
+    print(len({{call.result().text for call in calls}}), ticks > 5, "openai" in sys.modules)
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "True", "True"]
 
 
 def test_importing_the_adapter_imports_no_client() -> None:

@@ -1,4 +1,4 @@
-"""A pool of connections to one server whose cost doesn't grow with its size.
+"""The official client on a pool of connections whose cost doesn't grow with its size; importing this imports ``openai``.
 
 The pool of httpcore looks at every connection it holds, twice a request: with 50 open ones that takes longer than the rest of the call.
 Here each connection is a transport of its own; the one used last is taken first, and those left idle are closed.
@@ -12,10 +12,19 @@ from collections import deque
 from collections.abc import AsyncIterator
 from functools import cache
 from typing import cast
+from urllib.request import getproxies
 
 import httpx2
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
 _IDLE_SECONDS = 30.0
+
+
+def connect(base_url: str, key: str | None) -> AsyncOpenAI:
+    """A client without retries and time-outs of its own; behind a proxy of the environment it uses the usual pool."""
+    proxied = getproxies().keys() & {"http", "https", "all"}
+    http = DefaultAsyncHttpxClient(timeout=None) if proxied else DefaultAsyncHttpxClient(timeout=None, transport=ConnectionStack())
+    return AsyncOpenAI(api_key=key or "none", base_url=base_url, max_retries=0, timeout=None, http_client=http)
 
 
 class ConnectionStack(httpx2.AsyncBaseTransport):
@@ -24,6 +33,7 @@ class ConnectionStack(httpx2.AsyncBaseTransport):
     def __init__(self) -> None:
         self._idle: deque[tuple[float, httpx2.AsyncHTTPTransport]] = deque()
         self._all: set[httpx2.AsyncHTTPTransport] = set()
+        self._certificates = _certificates()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         connection = self._idle.pop()[1] if self._idle else self._open()
@@ -51,7 +61,7 @@ class ConnectionStack(httpx2.AsyncBaseTransport):
 
     def _open(self) -> httpx2.AsyncHTTPTransport:
         limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_IDLE_SECONDS)
-        connection = httpx2.AsyncHTTPTransport(verify=_certificates(), limits=limits)
+        connection = httpx2.AsyncHTTPTransport(verify=self._certificates, limits=limits)
         self._all.add(connection)
         return connection
 

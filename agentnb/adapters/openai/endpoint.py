@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.request import getproxies
 
 from agentnb.adapters.openai.failures import Failures
 from agentnb.adapters.openai.sse import EventReader
@@ -49,8 +50,9 @@ class Endpoint:
         """
 
         async def exchange() -> T:
+            client = await self._client()
             async with asyncio.timeout(timeout):
-                response = await self._send(path, body, stream=False)
+                response = await self._send(client, path, body, stream=False)
             return read(parse(response.content))
 
         return await self._guarded(exchange(), body["model"], timeout)
@@ -63,8 +65,9 @@ class Endpoint:
         """
 
         async def exchange() -> ModelResponse:
+            client = await self._client()
             async with asyncio.timeout(timeout) as deadline, contextlib.AsyncExitStack() as stack:
-                response = await self._send(path, body, stream=True)
+                response = await self._send(client, path, body, stream=True)
                 stack.push_async_callback(response.aclose)
                 if response.headers.get("content-type", "").startswith("application/json"):
                     return reader.whole(parse(await response.aread()))
@@ -84,31 +87,28 @@ class Endpoint:
         # Outside of the except block, so that the client's exception, whose request holds the key, is not chained to this one.
         raise problem
 
-    async def _send(self, path: str, body: dict[str, Any], *, stream: bool) -> httpx2.Response:
+    async def _send(self, client: AsyncOpenAI, path: str, body: dict[str, Any], *, stream: bool) -> httpx2.Response:
         import httpx2
         from openai import AsyncStream, Omit
 
-        client = await self._client()
         options: Any = {} if self._key else {"headers": {"Authorization": Omit()}}
         answer = await client.post(path, cast_to=httpx2.Response, body=body, options=options, stream=stream, stream_cls=AsyncStream[Any])
         return cast("httpx2.Response", answer)
 
     async def _client(self) -> AsyncOpenAI:
         loop = asyncio.get_running_loop()
+        if loop not in self._clients and "openai" not in sys.modules:
+            await asyncio.to_thread(import_module, "agentnb.adapters.openai.connections")
         if loop not in self._clients:
             await self._connect(loop)
         return self._clients[loop][0]
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-
-        from agentnb.adapters.openai.connections import ConnectionStack
+        from agentnb.adapters.openai.connections import connect
 
         for other in [other for other in list(self._clients) if other.is_closed()]:
             self._clients.pop(other, None)
-        proxied = getproxies().keys() & {"http", "https", "all"}
-        http = DefaultAsyncHttpxClient(timeout=None) if proxied else DefaultAsyncHttpxClient(timeout=None, transport=ConnectionStack())
-        client = AsyncOpenAI(api_key=self._key or "none", base_url=self._base_url, max_retries=0, timeout=None, http_client=http)
+        client = connect(self._base_url, self._key)
         keeper = self._keep(loop, client)
         await anext(keeper)
         self._clients[loop] = (client, keeper)

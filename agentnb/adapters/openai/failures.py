@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -51,7 +52,7 @@ class Failures:
             return self._status(error.status, error.body, {}, model)
         if isinstance(error, openai.APIStatusError):
             return self._status(error.status_code, error.body or error.response.text, error.response.headers, model)
-        if isinstance(error, openai.APIConnectionError | httpx2.RequestError | OSError | anyio.EndOfStream):
+        if isinstance(error, openai.APIConnectionError | httpx2.RequestError | ssl.SSLError | anyio.EndOfStream):
             return self._connection(error.__cause__ or error)
         return None
 

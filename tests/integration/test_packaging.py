@@ -76,13 +76,13 @@ def test_binder(tmp_path: Path) -> None:
         page = fetch(f"{address}/lab")
         config = json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
         extension = next(entry for entry in config["federated_extensions"] if entry["name"] == EXTENSION)
-        assert "webpack" in fetch(f"{address}/lab/extensions/{EXTENSION}/{extension['load']}")
+        assert EXTENSION in fetch(f"{address}/lab/extensions/{EXTENSION}/{extension['load']}")
 
 
 def check_listed(python: Path, env: dict[str, str]) -> None:
     """The environment's own Jupyter lists extension and kernelspec."""
     extensions = ANSI.sub("", jupyter(python, env, "labextension", "list").stderr)
-    assert re.search(rf"{EXTENSION} v\S+ enabled OK \(python, jupyter-agentnb\)", extensions), extensions
+    assert re.search(rf"{EXTENSION} v\S+ enabled OK", extensions), extensions
     specs = json.loads(jupyter(python, env, "kernelspec", "list", "--json").stdout)
     assert specs["kernelspecs"]["agentnb"]["spec"]["display_name"] == "agentnb (Python)"
 
@@ -111,9 +111,7 @@ def forbid_node(folder: Path) -> None:
 
 
 def environment_for(environment: Path, tmp_path: Path) -> dict[str, str]:
-    jupyter_folders = {
-        f"JUPYTER_{name}_DIR": str(tmp_path / f"jupyter-{name.lower()}") for name in ("CONFIG", "DATA", "RUNTIME")
-    }
+    jupyter_folders = {f"JUPYTER_{name}_DIR": str(tmp_path / f"jupyter-{name.lower()}") for name in ("CONFIG", "DATA", "RUNTIME")}
     dropped = ("PYTHONPATH", "PYTHONHOME", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "PYTHONWARNINGS")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     path = os.pathsep.join([str(environment / "bin"), kept.get("PATH", os.defpath)])

@@ -37,7 +37,7 @@ class ResilientModel:
         self._model = model
         self._name = name
         self._retries = retries
-        self._growing = wait_exponential_jitter(initial=first_wait, max=LONGEST_WAIT, jitter=first_wait)
+        self._growing = wait_exponential_jitter(multiplier=first_wait, max=LONGEST_WAIT, jitter=first_wait)
         self._breaker = CircuitBreaker(OPEN_AFTER, OPEN_SECONDS, lambda _kind, error: _retryable(error), name)
 
     async def generate(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ _WRAPPING = {"retries", "first_wait"}
 
 
 class Models:
-    """The models of one process, by ``provider:model``."""
+    """The models of one process, by ``provider:model``; those that are given are used instead of the providers'."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, given: Mapping[str, Model] | None = None) -> None:
         self._settings = settings
         self._providers: dict[str, Provider] = {}
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, Model] = dict(given or {})
         self._cassettes: dict[Path, Cassette] = {}
 
     def open(self, name: str, *, record: Path | None = None, replay: Path | None = None) -> Model:

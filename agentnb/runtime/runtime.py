@@ -44,11 +44,10 @@ class Runtime:
         self.policy_settings = parse(self.settings.policy)
         self.policy = default_engine(self.policy_settings)
         self.store: Store = store or plugins.load("agentnb.stores", "sqlite")(self.settings.store, synchronous=self.settings.synchronous)
-        self.models = Models(self.settings)
+        self.models = Models(self.settings, models)
         self.agents = AgentRegistry(self.store)
         self.watch = Watch(self.store)
         self.presenter: Presenter | None = None
-        self._given = dict(models or {})
 
     def get(self, run_id: str) -> Run:
         """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
@@ -134,8 +133,6 @@ class Runtime:
 
     def open_model(self, name: str, record: Path | None = None, replay: Path | None = None) -> Model:
         """The model that an execution would call; recorded or replayed where that is asked for here or in the settings."""
-        if name in self._given and replay is None and self.settings.replay is None:
-            return self._given[name]
         return self.models.open(name, record=record, replay=replay)
 
     def register(self, spec: AgentSpec, origin: str, replay: Path | None = None) -> AgentRecord:

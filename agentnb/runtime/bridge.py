@@ -6,12 +6,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-JOIN_SECONDS = 0.05
+POLL_SECONDS = 0.05
 
 
 def run_sync(work: Coroutine[Any, Any, Result], idle: Callable[[], None] | None = None) -> Result:
@@ -19,10 +20,10 @@ def run_sync(work: Coroutine[Any, Any, Result], idle: Callable[[], None] | None 
 
     Args:
         work: What to run. It sees the context variables of the caller.
-        idle: Called on the calling thread every ``JOIN_SECONDS`` seconds meanwhile, as to ask the user something.
+        idle: Called on the calling thread every ``POLL_SECONDS`` seconds meanwhile, as to ask the user something.
     """
     done: Future[Result] = Future()
-    begun = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
     inside: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
     async def main() -> Result:
@@ -39,19 +40,20 @@ def run_sync(work: Coroutine[Any, Any, Result], idle: Callable[[], None] | None 
             done.set_exception(error)
         finally:
             begun.set()
+            ended.set()
 
+    # Events rather than Thread.join: in Python 3.11 an interrupted join takes the thread for ended.
     thread = threading.Thread(target=copy_context().run, args=(run,), name="agentnb-sync", daemon=True)
     thread.start()
     try:
-        while thread.is_alive():
-            thread.join(JOIN_SECONDS)
+        while not ended.wait(POLL_SECONDS):
             if idle is not None:
                 idle()
     except BaseException:
         begun.wait()
         for loop, task in inside:
-            if thread.is_alive():
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        ended.wait()
         raise
     return done.result()

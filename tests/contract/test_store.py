@@ -24,7 +24,17 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def run(number: int = 1, **fields: object) -> Run:
-    return Run(**{"id": f"exec_{number:04d}", "kind": "agent", "name": "a", "status": "running", "attempt": 1, "created_at": f"2026-01-01T00:00:{number:02d}Z", **fields})  # type: ignore[arg-type]
+    return Run(
+        **{
+            "id": f"exec_{number:04d}",
+            "kind": "agent",
+            "name": "a",
+            "status": "running",
+            "attempt": 1,
+            "created_at": f"2026-01-01T00:00:{number:02d}Z",
+            **fields,
+        }
+    )  # type: ignore[arg-type]
 
 
 def event(type_: str = "agent.executed", run_id: str = "exec_0001", **data: object) -> Event:
@@ -156,13 +166,20 @@ def test_signals(store: Store) -> None:
 
 def test_no_secret_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "sk-abcdefghijklmnopqrstuvwx"
-    store.write(run(1, input=secret, output={"k": secret}), event(x=secret), Turn("s", "k", "r", [{"content": secret}]), Signal("exec_1", "s", secret))
+    store.write(
+        run(1, input=secret, output={"k": secret}),
+        event(x=secret),
+        Turn("s", "k", "r", [{"content": secret}]),
+        Signal("exec_1", "s", secret),
+    )
     shown = f"{store.run('exec_0001')} {store.events()} {store.turns('s')} {store.signals('exec_1')}"
     assert secret not in shown
     assert shown.count("[secret]") == 5
 
 
-@pytest.mark.parametrize("value", ["\ud800 lone surrogate", "\x00 nul", "🙂 ünï", {"$blob": "nothing"}, {"a": {"$blob": "x"}}, "z" * 100_000, float("inf")])
+@pytest.mark.parametrize(
+    "value", ["\ud800 lone surrogate", "\x00 nul", "🙂 ünï", {"$blob": "nothing"}, {"a": {"$blob": "x"}}, "z" * 100_000, float("inf")]
+)
 def test_odd_values(store: Store, value: object) -> None:
     store.write(event(x=value))
     found = store.events()[0].data["x"]

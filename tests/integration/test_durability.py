@@ -124,7 +124,10 @@ def test_a_killed_run_goes_on_after_its_last_finished_step(place: Place) -> None
     assert [(step.id, step.replayed) for step in result.trace] == [("m1", True), ("m1.t1", True), ("m2", False)]
     run = anb.current().get(run_id)
     assert (run.status, run.attempt) == ("completed", 2)
-    assert [message.content for turn in anb.current().store.turns("talk") for message in map(anb_message, turn.messages)] == ["go", "the end"]
+    assert [message.content for turn in anb.current().store.turns("talk") for message in map(anb_message, turn.messages)] == [
+        "go",
+        "the end",
+    ]
     with pytest.raises(IllegalTransition, match="completed"):
         run_resume(run_id)
 

@@ -89,7 +89,19 @@ async def test_a_plain_answer(make: Make) -> None:
 async def test_events_have_the_fields_of_the_design(make: Make) -> None:
     agent = make([call("lookup", city="Rome"), "Sunny."], lookup)
     result = await agent.execute("weather?", session="s")
-    wanted = {"event_type", "timestamp", "agent_id", "execution_id", "user_id", "session_id", "input_data", "output_data", "execution_time_ms", "status", "metadata"}
+    wanted = {
+        "event_type",
+        "timestamp",
+        "agent_id",
+        "execution_id",
+        "user_id",
+        "session_id",
+        "input_data",
+        "output_data",
+        "execution_time_ms",
+        "status",
+        "metadata",
+    }
     for event in agent.runtime.events():
         assert event.data.keys() == wanted
         assert event.data["event_type"] == event.type

@@ -419,7 +419,8 @@ async def test_idle_connections_are_closed(server: OpenAIServer, model: OpenAIMo
 async def test_a_proxy_of_the_environment_is_used(server: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", server.base_url.removesuffix("/v1"))
     monkeypatch.setenv("NO_PROXY", "localhost")
-    model = OpenAIProvider().model("gpt-test", base_url="http://models.invalid/v1")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://models.invalid/v1")
+    model = OpenAIProvider().model("gpt-test")
     assert (await model.generate(ask())).text == ANSWER
     assert server.requests[0].path == "http://models.invalid/v1/chat/completions"
 
@@ -532,3 +533,18 @@ async def test_the_official_server_is_told_max_completion_tokens_and_objects_onl
     assert write_request("m", request, official=True).keys() == {"model", "messages", "max_completion_tokens"}
     assert write_request("m", request, official=False).keys() == {"model", "messages", "max_tokens", "response_format"}
     assert OpenAIProvider().model("gpt-test")._endpoint.official
+
+
+def test_a_file_cannot_send_the_key_to_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-abcdefghijklmnopqrstuv")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    provider = OpenAIProvider()
+    for url in ("https://models.example/v1", "http://127.0.0.1.example/v1", "http://127.0.0.1@models.example/v1"):
+        with pytest.raises(ConfigurationError, match="is not sent to an address that only a file names"):
+            provider.model("m", base_url=url)
+    provider.model("m", base_url="http://127.0.0.1:9/v1")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example/v1")
+    provider.model("m", base_url="https://models.example/v1")
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    provider.model("m", base_url="https://models.example/v1")

@@ -5,7 +5,21 @@ import sys
 
 import pytest
 
-HEAVY = {"openai", "openvino", "openvino_genai", "duckdb", "faiss", "papermill", "nbformat", "jupyter_server", "IPython", "pydantic", "httpx", "numpy", "ipywidgets"}
+HEAVY = {
+    "openai",
+    "openvino",
+    "openvino_genai",
+    "duckdb",
+    "faiss",
+    "papermill",
+    "nbformat",
+    "jupyter_server",
+    "IPython",
+    "pydantic",
+    "httpx",
+    "numpy",
+    "ipywidgets",
+}
 
 
 def loaded(code: str) -> set[str]:

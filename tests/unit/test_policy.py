@@ -76,7 +76,9 @@ def test_tools() -> None:
 
 
 def test_settings() -> None:
-    settings = parse({"max_input_size": "1.5KB", "max_output_size": 7, "denied_tools": ["x"], "without_user": "wait", "approval_timeout": 3})
+    settings = parse(
+        {"max_input_size": "1.5KB", "max_output_size": 7, "denied_tools": ["x"], "without_user": "wait", "approval_timeout": 3}
+    )
     assert settings == PolicySettings(1500, 7, None, ("x",), "wait", 3.0)
 
 

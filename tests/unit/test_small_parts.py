@@ -70,7 +70,9 @@ def test_structured_output() -> None:
         kind.parse("no")
 
 
-@pytest.mark.parametrize(("kind", "text", "value"), [(list[int], '{"result": [1, 2]}', [1, 2]), (Literal["a", "b"], '{"result": "a"}', "a")])
+@pytest.mark.parametrize(
+    ("kind", "text", "value"), [(list[int], '{"result": [1, 2]}', [1, 2]), (Literal["a", "b"], '{"result": "a"}', "a")]
+)
 def test_types_that_are_no_object_are_wrapped(kind: object, text: str, value: object) -> None:
     output = OutputType(kind)
     assert output.schema["type"] == "object"

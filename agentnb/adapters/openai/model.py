@@ -19,13 +19,11 @@ class OpenAIModel:
     Attributes:
         name: The model as the server calls it.
         timeout: Seconds that a whole call may take, or, when streaming, each wait for the next piece.
-        price: The setting of that name, for whoever computes costs; a response's own cost is None.
     """
 
-    def __init__(self, name: str, endpoint: Endpoint, timeout: float, price: object = None) -> None:
+    def __init__(self, name: str, endpoint: Endpoint, timeout: float) -> None:
         self.name = name
         self.timeout = timeout
-        self.price = price
         self._endpoint = endpoint
         self._usage_when_streaming = True
 
@@ -64,13 +62,11 @@ class OpenAIEmbedder:
     Attributes:
         name: The model as the server calls it.
         timeout: Seconds that one call may take; many texts are sent in several calls.
-        price: The setting of that name, for whoever computes costs.
     """
 
-    def __init__(self, name: str, endpoint: Endpoint, timeout: float, price: object = None) -> None:
+    def __init__(self, name: str, endpoint: Endpoint, timeout: float) -> None:
         self.name = name
         self.timeout = timeout
-        self.price = price
         self._endpoint = endpoint
 
     def __repr__(self) -> str:

@@ -13,7 +13,8 @@ from agentnb.errors import ConfigurationError, MissingKey, UnknownModel
 from agentnb.ports.model import ModelInfo, Progress
 
 _TABLE = "[models.openai]"
-_SETTINGS = ("base_url", "price", "timeout")
+_SETTINGS = ("base_url", "timeout")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CATALOG = {
     "gpt-5": "reasons before it answers",
     "gpt-5-mini": "smaller, faster and cheaper",
@@ -29,19 +30,19 @@ class OpenAIProvider:
     """Models of OpenAI, or of any server that speaks its protocol.
 
     The key is read from ``OPENAI_API_KEY`` only. A server of your own is named by ``base_url`` or ``OPENAI_BASE_URL``; it may need no key.
+    An address that only a file names, and that is not on this machine, doesn't get the key: a cloned folder could send it anywhere.
     """
 
     def __init__(self) -> None:
         self._endpoints: dict[tuple[str | None, str | None], Endpoint] = {}
 
-    def model(self, name: str, *, base_url: str | None = None, timeout: float = 30.0, price: object = None, **unknown: Any) -> OpenAIModel:
+    def model(self, name: str, *, base_url: str | None = None, timeout: float = 30.0, **unknown: Any) -> OpenAIModel:
         """The model of that name; whether the server has it shows on the first call.
 
         Args:
             name: The model as the server calls it.
             base_url: Where the server's paths begin, usually ending in ``/v1``.
             timeout: Seconds that a call may take, or, when streaming, each wait for the next piece.
-            price: Kept on the model for whoever computes costs.
             **unknown: Refused.
 
         Raises:
@@ -49,14 +50,12 @@ class OpenAIProvider:
             MissingKey: There is neither a key nor a ``base_url``.
         """
         _refuse(unknown)
-        return OpenAIModel(_name(name), self._endpoint(base_url), _seconds(timeout), price)
+        return OpenAIModel(_name(name), self._endpoint(base_url), _seconds(timeout))
 
-    def embedder(
-        self, name: str, *, base_url: str | None = None, timeout: float = 30.0, price: object = None, **unknown: Any
-    ) -> OpenAIEmbedder:
+    def embedder(self, name: str, *, base_url: str | None = None, timeout: float = 30.0, **unknown: Any) -> OpenAIEmbedder:
         """The embedding model of that name; settings and errors are those of ``model``."""
         _refuse(unknown)
-        return OpenAIEmbedder(_name(name), self._endpoint(base_url), _seconds(timeout), price)
+        return OpenAIEmbedder(_name(name), self._endpoint(base_url), _seconds(timeout))
 
     def catalog(self) -> list[ModelInfo]:
         """Some of OpenAI's models; any other name is passed on to the server as it is."""
@@ -75,7 +74,16 @@ class OpenAIProvider:
         url, key = _address(base_url), _key()
         if key is None and url is None:
             raise MissingKey("openai", KEY_VARIABLE)
+        if base_url and key is not None and not _trusted(str(url)):
+            raise ConfigurationError(
+                f"{_TABLE} base_url is {url}: {KEY_VARIABLE} is not sent to an address that only a file names. "
+                f"If it is right, set OPENAI_BASE_URL={url} in the environment; if the server needs no key, unset {KEY_VARIABLE}"
+            )
         return self._endpoints.setdefault((url, key), Endpoint(url, key))
+
+
+def _trusted(url: str) -> bool:
+    return urlsplit(url).hostname in _LOOPBACK or os.environ.get("OPENAI_BASE_URL", "").strip().rstrip("/") == url
 
 
 def _key() -> str | None:

@@ -1,0 +1,391 @@
+"""Cells in a real kernel: what they show, bind and raise; streaming, interrupts, background, approvals by the widget's own messages."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+import agentnb as anb
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+TOOLS = """
+import agentnb as anb, time
+@anb.tool(effects="none")
+def lookup(city: str) -> str:
+    "Weather."
+    return f"sunny in {city}"
+@anb.tool(approval=True)
+def send(to: str) -> str:
+    "Send mail."
+    return f"sent to {to}"
+"""
+
+
+class Reply:
+    """What one execution brought."""
+
+    def __init__(self, content: dict[str, Any], messages: list[dict[str, Any]]) -> None:
+        self.status = content["status"]
+        self.content = content
+        self.messages = messages
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message["content"] for message in self.messages if message["msg_type"] == kind]
+
+    @property
+    def html(self) -> list[str]:
+        shown = [*self.of("display_data"), *self.of("update_display_data")]
+        ordered = [message["content"] for message in self.messages if message["content"] in shown]
+        return [content["data"]["text/html"] for content in ordered if "text/html" in content["data"]]
+
+    @property
+    def text(self) -> str:
+        streams = "".join(content["text"] for content in self.of("stream"))
+        return streams + "".join(content["data"]["text/plain"] for content in self.of("execute_result"))
+
+
+class Kernel:
+    """One kernel, and a client of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.kernel_spec.argv[0] = sys.executable
+        self.manager.start_kernel(cwd=str(folder))
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def send(self, code: str, cell_id: str = "", **options: Any) -> str:
+        message = self.client.session.msg(
+            "execute_request",
+            {
+                "code": code,
+                "silent": False,
+                "store_history": True,
+                "user_expressions": {},
+                "allow_stdin": options.get("allow_stdin", False),
+                "stop_on_error": True,
+            },
+            metadata={"cellId": cell_id},
+        )
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+    def collect(self, msg_id: str, until: Any = None, timeout: float = 30) -> Reply:
+        messages: list[dict[str, Any]] = []
+        end = time.monotonic() + timeout
+        while True:
+            message = self.client.get_iopub_msg(timeout=max(0.1, end - time.monotonic()))
+            if message["parent_header"].get("msg_id") != msg_id:
+                continue
+            messages.append(message)
+            if until is not None and until(message):
+                return Reply({"status": "running"}, messages)
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                break
+        while True:
+            reply = self.client.get_shell_msg(timeout=10)
+            if reply["parent_header"].get("msg_id") == msg_id:
+                return Reply(reply["content"], messages)
+
+    def run(self, code: str, cell_id: str = "", **options: Any) -> Reply:
+        return self.collect(self.send(code, cell_id, **options))
+
+    def stop(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        self.manager.cleanup_resources()
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, own_store: Path) -> Iterator[Kernel]:
+    made = Kernel(tmp_path)
+    made.run("%load_ext agentnb")
+    yield made
+    made.stop()
+
+
+def script(folder: Path, *lines: Any, name: str = "s.jsonl") -> None:
+    (folder / name).write_text("\n".join(json.dumps(line) for line in lines))
+
+
+def call(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"tool_calls": [{"name": name, "arguments": arguments}]}
+
+
+def test_a_cell_streams_binds_and_shows_its_trace(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, call("lookup", city="Rome"), {"text": "It is **sunny**, as " + "so " * 20 + "often.", "chunk_delay": 0.03})
+    kernel.run(TOOLS)
+    reply = kernel.run('%%agent w -m scripted:s.jsonl -t lookup -o answer\nWeather? {"keep": 1} <b>x</b>')
+    assert reply.status == "ok", reply.content
+    shown = reply.html
+    assert 'data-status="running"' in shown[0]
+    growing = [len(html) for html in shown if "sunny" in html and 'data-status="running"' in html]
+    assert len(growing) >= 3
+    assert growing == sorted(growing)
+    assert "<strong>sunny</strong>" in shown[-1]
+    assert "2 calls · 1 tool" in shown[-1]
+    assert "lookup" in shown[-1]
+    assert "<b>x</b>" not in shown[-1]
+    assert len(reply.of("display_data")) == 1
+    assert "sunny in Rome" in kernel.run("print(answer.trace[1].output, answer.status)").text
+
+
+def test_variables_go_into_the_prompt(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, {"text": "ok"})
+    kernel.run("import pathlib, pandas\ncity = 'Rome'\ndf = pandas.DataFrame({'a': [1]})\nnote = pathlib.Path('note.txt')")
+    (tmp_path / "note.txt").write_text("from a file")
+    (tmp_path / "more.md").write_text("more context")
+    kernel.run("%%agent -m scripted:s.jsonl -o r -c more.md\n{city} {{city}} {df} {note} {unknown}")
+    shown = kernel.run("print(r.trace[0].input[0]['content'])").text
+    for part in ("Rome {city} Table of 1 rows", "| 1 |", "from a file {unknown}", "more context"):
+        assert part in shown
+
+
+def test_a_near_miss_warns(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, {"text": "ok"})
+    kernel.run("document = 1")
+    assert "did you mean {document}?" in kernel.run("%%agent -m scripted:s.jsonl\n{documnt}").text
+
+
+def test_errors_are_cards_and_short_errors(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, {"error": "the provider is down"})
+    reply = kernel.run("%%agent -m scripted:s.jsonl\nhi")
+    assert (reply.status, reply.content["ename"]) == ("error", "ProviderError")
+    assert "the provider is down" in reply.content["evalue"]
+    assert len(reply.content["traceback"]) == 2
+    assert "%agentnb show exec_" in reply.content["traceback"][1]
+    assert 'class="agentnb-card" data-kind="error"' in reply.html[-1]
+    for line, message in [
+        ("-m nope:x", "providers: openai, openvino, scripted"),
+        ("-t nothing", "no function of that name"),
+        ("--schema Nothing", "no such class"),
+        ("-c nothing", "neither a variable nor a file"),
+        ("--bogus", "--help shows the options"),
+        ("-m openai:gpt-x", "OPENAI_API_KEY"),
+    ]:
+        reply = kernel.run(f"%%agent {line}\nhi")
+        assert reply.status == "error"
+        assert message in reply.content["evalue"], reply.content
+
+
+def test_structured_output_by_a_class_of_the_notebook(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, {"text": '{"name": "Rome"}'})
+    kernel.run("import pydantic\nclass City(pydantic.BaseModel):\n    name: str")
+    kernel.run("%%agent -m scripted:s.jsonl --schema City -o r\nhi")
+    assert kernel.run("r.output").text == "City(name='Rome')"
+
+
+def test_cells_of_one_name_share_a_conversation(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, *({"text": f"answer {number}"} for number in range(6)))
+    kernel.run("a = __import__('agentnb').Agent('talk', model='scripted:s.jsonl')")
+    kernel.run("%%agent talk\none", "c1")
+    kernel.run("%%agent talk -o r\ntwo", "c2")
+    contents = "[m['content'] for m in r.trace[0].input]"
+    assert kernel.run(contents).text == "['one', 'answer 0', 'two']"
+    kernel.run("%%agent talk\nONE", "c1")
+    kernel.run("%%agent talk -o r\ntwo", "c2")
+    assert kernel.run(contents).text == "['ONE', 'answer 2', 'two']"
+    kernel.run("%%agent talk --fresh -o r\nalone", "c3")
+    assert kernel.run(contents).text == "['alone']"
+
+
+def test_the_stop_button_cancels(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, {"text": "a " * 500, "chunk_delay": 0.05}, {"text": "fine"})
+    msg_id = kernel.send("%%agent -m scripted:s.jsonl\nhi")
+    kernel.collect(msg_id, until=lambda message: "a a" in str(message["content"].get("data", "")))
+    started = time.monotonic()
+    kernel.manager.interrupt_kernel()
+    reply = kernel.collect(msg_id)
+    assert time.monotonic() - started < 2
+    assert (reply.status, reply.content["ename"]) == ("error", "KeyboardInterrupt")
+    assert 'data-status="cancelled"' in reply.html[-1]
+    assert anb.current().runs()[0].status == "cancelled"
+    assert kernel.run("%%agent -m scripted:s.jsonl --fresh\nhi").status == "ok"
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.1])
+def test_interrupted_at_any_moment_the_kernel_stays_well(kernel: Kernel, tmp_path: Path, delay: float) -> None:
+    script(tmp_path, {"text": "a " * 50, "chunk_delay": 0.02}, {"text": "fine"})
+    msg_id = kernel.send("%%agent -m scripted:s.jsonl\nhi")
+    time.sleep(delay)
+    kernel.manager.interrupt_kernel()
+    kernel.collect(msg_id)
+    time.sleep(0.3)
+    assert all(run.status in ("cancelled", "completed") for run in anb.current().runs())
+    assert kernel.run("%%agent -m scripted:s.jsonl --fresh -o r\nhi").status == "ok"
+    assert kernel.run("r.status").text == "'completed'"
+
+
+@pytest.mark.parametrize("magic", ["%%time", "%%capture out"])
+def test_under_other_magics(kernel: Kernel, tmp_path: Path, magic: str) -> None:
+    script(tmp_path, {"text": "nested"})
+    reply = kernel.run(f"{magic}\n%%agent -m scripted:s.jsonl -o r\nhi")
+    assert reply.status == "ok", reply.content
+    assert kernel.run("r.text").text == "'nested'"
+    if "time" in magic:
+        assert "Wall time" in reply.text
+        assert "nested" in reply.html[-1]
+    else:
+        assert reply.html == []
+
+
+def test_without_autoawait(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, {"text": "sync"})
+    kernel.run("%autoawait False")
+    assert "sync" in kernel.run("%%agent -m scripted:s.jsonl\nhi").html[-1]
+
+
+def test_in_the_background(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, {"text": "slowly", "delay": 0.6}, {"text": "first"}, {"text": "x " * 100, "chunk_delay": 0.1})
+    reply = kernel.run("%%agent -m scripted:s.jsonl -o r --background\nhi")
+    assert reply.status == "ok"
+    assert "running" in kernel.run("r").text
+    assert kernel.run("(await r).text").text == "'slowly'"
+    assert kernel.run("r.text").text == "'slowly'"
+    kernel.run("a = __import__('agentnb').Agent('second', model='scripted:s.jsonl')")
+    kernel.run("%%agent second -o first\nhi")
+    kernel.run("%%agent second -o r --background\nhi")
+    kernel.run("import asyncio\nr.stop()\nawait asyncio.sleep(0.2)")
+    assert anb.current().runs()[0].status == "cancelled"
+
+
+def card(reply: Reply) -> str:
+    opened = [
+        content
+        for content in reply.of("comm_open")
+        if content["data"]["state"].get("_view_name") == "AnyView" or "question" in content["data"]["state"]
+    ]
+    return str(opened[-1]["comm_id"])
+
+
+def press(kernel: Kernel, comm_id: str, verdict: str, arguments: str = "") -> None:
+    data = {"method": "update", "state": {"answer": {"verdict": verdict, "arguments": arguments, "at": time.time()}}}
+    kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data}))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "arguments", "told"),
+    [("approve", "", "sent to ann"), ("approve", '{"to": "bob"}', "sent to bob"), ("deny", "", "denied the call")],
+)
+def test_an_approval_in_the_cell(kernel: Kernel, tmp_path: Path, verdict: str, arguments: str, told: str) -> None:
+    script(tmp_path, call("send", to="ann"), {"text": "done"})
+    kernel.run(TOOLS)
+    msg_id = kernel.send("%%agent -m scripted:s.jsonl -t send -o r\nhi", allow_stdin=True)
+    asked = kernel.collect(msg_id, until=lambda message: "widget-view" in str(message["content"].get("data", {}).keys()))
+    assert "Waiting for approval" in asked.html[-1]
+    press(kernel, card(asked), verdict, arguments)
+    assert kernel.collect(msg_id).status == "ok"
+    steps = "[(s.kind, s.output) for s in r.trace if s.id == 'm1.t1']"
+    assert told in kernel.run(steps).text
+
+
+def test_an_approval_without_a_user_is_denied(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, call("send", to="ann"), {"text": "done"})
+    kernel.run(TOOLS)
+    reply = kernel.run("%%agent -m scripted:s.jsonl -t send\nhi")
+    assert reply.content["ename"] == "PolicyDenied"
+    assert 'data-kind="refusal"' in reply.html[-1]
+
+
+def test_an_approval_survives_the_kernel(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, call("send", to="ann"), {"text": "done"})
+    kernel.run(TOOLS)
+    msg_id = kernel.send("%%agent -m scripted:s.jsonl -t send\nhi", allow_stdin=True)
+    kernel.collect(msg_id, until=lambda message: "widget-view" in str(message["content"].get("data", {}).keys()))
+    kernel.manager.restart_kernel(now=True)
+    kernel.client.stop_channels()
+    kernel.client = kernel.manager.client()
+    kernel.client.start_channels()
+    kernel.client.wait_for_ready(timeout=60)
+    script(tmp_path, {"text": "done after the restart"})
+    kernel.run("%load_ext agentnb")
+    run = anb.current().runs()[0]
+    assert run.status == "waiting"
+    assert run.id in kernel.run("%agentnb runs waiting").text
+    shown = kernel.run(f"%agentnb show {run.id}")
+    press(kernel, card(shown), "approve")
+    for _ in range(100):
+        if anb.current().get(run.id).status == "completed":
+            break
+        kernel.run("import asyncio; await asyncio.sleep(0.05)")
+    result = anb.current().result(run.id)
+    assert (result.status, result.text, result.trace[-2].output) == ("completed", "done after the restart", "sent to ann")
+
+
+def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, call("lookup", city="Rome"), {"text": "Sunny."})
+    kernel.run(TOOLS)
+    kernel.run("%%agent w -m scripted:s.jsonl -t lookup --record c.jsonl\nhi")
+    run = anb.current().runs()[0]
+    assert run.id in kernel.run("%agentnb runs").text
+    assert run.id in kernel.run("runs = %agentnb runs\nruns[0].id").text
+    assert "Sunny." in kernel.run("%agentnb show").html[-1]
+    assert "replayed" in kernel.run(f"%agentnb replay {run.id}").html[-1]
+    assert "lookup" in kernel.run("%agentnb sql SELECT name FROM steps WHERE kind = 'tool'").text
+    assert "w" in kernel.run("%agentnb agents").text
+    assert "smollm2-135m" in kernel.run("%agentnb models").text
+    assert "%agentnb replay RUN" in kernel.run("%agentnb").text
+    assert "no such command" in kernel.run("%agentnb nonsense").content["evalue"]
+    assert kernel.run("%agentnb show exec_nope").content["ename"] == "RunNotFound"
+    replayed = kernel.run("%%agent w -m scripted:s.jsonl -t lookup --replay c.jsonl --fresh\nhi")
+    assert "Sunny." in replayed.html[-1]
+    missed = kernel.run("%%agent w -m scripted:s.jsonl -t lookup --replay c.jsonl --fresh\nsomething else")
+    assert missed.content["ename"] == "CassetteMiss"
+
+
+def test_completion(kernel: Kernel) -> None:
+    def complete(code: str) -> list[str]:
+        kernel.client.complete(code, len(code))
+        while True:
+            reply = kernel.client.get_shell_msg(timeout=10)
+            if reply["msg_type"] == "complete_reply":
+                return list(reply["content"]["matches"])
+
+    assert "replay" in complete("%agentnb re")
+    assert any("--background" in match for match in complete("%%agent --back"))
+
+
+def test_a_whole_notebook_from_a_cassette(tmp_path: Path, own_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(tmp_path, {"text": "recorded"})
+    monkeypatch.setenv("AGENTNB_RECORD", str(tmp_path / "c.jsonl"))
+    first = Kernel(tmp_path)
+    first.run("%load_ext agentnb")
+    assert first.run("%%agent -m scripted:s.jsonl\nhi").status == "ok"
+    first.stop()
+    monkeypatch.delenv("AGENTNB_RECORD")
+    monkeypatch.setenv("AGENTNB_REPLAY", str(tmp_path / "c.jsonl"))
+    (tmp_path / "s.jsonl").unlink()
+    second = Kernel(tmp_path)
+    second.run("%load_ext agentnb")
+    assert "recorded" in second.run("%%agent -m scripted:s.jsonl\nhi").html[-1]
+    second.stop()
+
+
+def test_two_kernels_on_one_store(tmp_path: Path, own_store: Path) -> None:
+    script(tmp_path, *({"text": f"{number}"} for number in range(9)))
+    kernels = [Kernel(tmp_path), Kernel(tmp_path)]
+    for kernel in kernels:
+        kernel.run("%load_ext agentnb")
+    for _ in range(3):
+        ids = [(kernel, kernel.send("%%agent same -m scripted:s.jsonl\nhi")) for kernel in kernels]
+        assert [kernel.collect(msg_id).status for kernel, msg_id in ids] == ["ok", "ok"]
+    assert [run.status for run in anb.current().runs()] == ["completed"] * 6
+    assert len({run.session for run in anb.current().runs()}) == 2
+    for kernel in kernels:
+        kernel.stop()
+
+
+def test_unloading_takes_everything_away(kernel: Kernel) -> None:
+    kernel.run("%unload_ext agentnb")
+    assert kernel.run("%agentnb runs").status == "error"
+    kernel.run("%load_ext agentnb")
+    assert kernel.run("%agentnb runs").status == "ok"

@@ -42,7 +42,20 @@ class AgentArguments:
     replay: Path | None
     max_steps: int | None
     timeout: float | None
+    max_tokens: int | None
+    temperature: float | None
     background: bool
+
+    @property
+    def changes(self) -> bool:
+        """Whether the line says anything about what the agent is made of."""
+        return bool(self.model or self.tools or self.schema or self.instructions or self.max_steps or self.timeout or self.options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Sampling settings that the line gives."""
+        given = {"max_tokens": self.max_tokens, "temperature": self.temperature}
+        return {key: value for key, value in given.items() if value is not None}
 
 
 def parser() -> CellParser:
@@ -68,6 +81,8 @@ def parser() -> CellParser:
     options.add_argument("--replay", type=Path, help="cassette file to answer from, without a model")
     options.add_argument("--max-steps", type=int, help="model calls that it may take")
     options.add_argument("--timeout", type=float, help="seconds that it may take")
+    options.add_argument("--max-tokens", type=int, help="tokens that one answer of the model may have")
+    options.add_argument("--temperature", type=float, help="0 for the likeliest words, so the same answer every time; more for variety")
     options.add_argument("--background", action="store_true", help="go on with other cells meanwhile")
     return options
 

@@ -129,8 +129,7 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
     namespace = extension.shell.user_ns
     name = arguments.name or DEFAULT_NAME
     known = _known(name, namespace) if arguments.name else None
-    changed = arguments.model or arguments.tools or arguments.schema or arguments.instructions or arguments.max_steps or arguments.timeout
-    if known is not None and not changed:
+    if known is not None and not arguments.changes:
         return known
     spec = known.spec if known else None
     return Agent(
@@ -143,7 +142,7 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
         max_steps=arguments.max_steps or (spec.max_steps if spec else None),
         timeout=arguments.timeout or (spec.timeout if spec else None),
         deps=known.deps if known else None,
-        **(spec.options if spec else {}),
+        **{**(spec.options if spec else {}), **arguments.options},
     )
 
 

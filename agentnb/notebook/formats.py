@@ -63,5 +63,6 @@ def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float) -> str
         f"${cost:.4f}" if cost else "",
         duration(milliseconds),
         "replayed" if usage.get("replayed") else "",
+        "cut off at max_tokens" if usage.get("cut_off") else "",
     ]
     return " · ".join(part for part in parts if part)

@@ -57,7 +57,8 @@ class Run:
         owner: The process that executes it, or empty; its claim holds until ``lease_until``.
         attempt: How often it was claimed; who has an older number may no longer write.
         error: ``{"type", "message"}`` of a run that failed, or None.
-        usage: Totals: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost``, ``model_calls``, ``tool_calls``, ``replayed``.
+        usage: Totals: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost``, ``model_calls``, ``tool_calls``, ``replayed``,
+            ``cut_off``.
     """
 
     id: str

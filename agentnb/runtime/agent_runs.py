@@ -245,4 +245,5 @@ def _usage(execution: Execution) -> dict[str, Any]:
         "model_calls": sum(step.kind == "model" for step in steps),
         "tool_calls": sum(step.kind == "tool" for step in steps),
         "replayed": sum(step.replayed for step in steps),
+        "cut_off": any(isinstance(step.output, dict) and step.output.get("finish_reason") == "length" for step in steps),
     }

@@ -18,7 +18,7 @@ class AgentResult:
         output: A value of the agent's output type, or the text of the answer.
         text: The answer as the model wrote it.
         usage: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost`` (US dollars or None), ``model_calls``,
-            ``tool_calls``, ``replayed``.
+            ``tool_calls``, ``replayed`` (steps that were), ``cut_off`` (whether an answer reached ``max_tokens``).
         trace: Its model calls, tool calls and approvals, in the order in which they began.
         execution_id: The run's ID, for ``%agentnb show`` and ``agentnb runs show``.
         execution_time_ms: Milliseconds from start to end.

@@ -60,6 +60,7 @@ class OpenVINOModel:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._memo: tools.Memo = {}
 
     async def generate(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
         """Answer one request; cancelling the task stops the generation before its next token.
@@ -70,7 +71,7 @@ class OpenVINOModel:
             ProviderError: OpenVINO failed.
         """
         sampling = Sampling.from_options(request.options)
-        chosen, spent = await tools.choose(request, self._ask) if request.tools else (None, Usage())
+        chosen, spent = await tools.choose(request, self._ask, self._memo) if request.tools else (None, Usage())
         if chosen is not None:
             return await tools.call(request, chosen, spent, sampling, self._ask)
         grammar = None if request.output_schema is None else constraint(request.output_schema, sampling.max_tokens)

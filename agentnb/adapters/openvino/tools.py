@@ -8,7 +8,7 @@ channel, as in https://arxiv.org/abs/2108.04106). The arguments are then written
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import itertools
 import json
 import math
 import uuid
@@ -29,6 +29,8 @@ _THRESHOLD = 4.0
 """Nats by which a tool must explain the request better than conversation does; the plateau of 40 hand-written prompts is 3.5 to 4.75."""
 
 _SHOWN = 300
+_REMEMBERED = 4096
+_numbers = itertools.count(1)
 _ARGUMENTS = 400
 _EXAMPLES = """Copy the arguments of the tool from the request, as JSON.
 
@@ -87,36 +89,44 @@ def conversation(messages: Sequence[Message]) -> list[dict[str, str]]:
     return shown
 
 
-async def choose(request: ModelRequest, ask: Ask) -> tuple[ToolSpec | None, Usage]:
+Memo = dict[tuple[str, str], float]
+"""Natural logarithms of the likelihoods of a text after a description; both are the key."""
+
+
+async def choose(request: ModelRequest, ask: Ask, memo: Memo) -> tuple[ToolSpec | None, Usage]:
     """The tool that the last message calls for; none once a tool has answered, or where talk explains the message better."""
     last = request.messages[-1] if request.messages else None
     if last is None or last.role != "user" or not last.content.strip():
         return None, Usage()
     text = last.content.strip()[:_SHOWN]
     descriptions = [*(_describe(tool) for tool in request.tools), *_CONVERSATION]
-    answers = await _likelihoods(descriptions, text, ask)
-    scores = [answer.logprob for answer in answers]
+    scores, spent = await _likelihoods(descriptions, text, ask, memo)
     tools = scores[: len(request.tools)]
     talk = sum(scores[len(request.tools) :]) / len(_CONVERSATION)
     best = max(range(len(tools)), key=tools.__getitem__)
-    spent = sum((usage(answer) for answer in answers), Usage())
     return (request.tools[best] if tools[best] - talk > _THRESHOLD else None), spent
 
 
-async def _likelihoods(descriptions: Sequence[str], text: str, ask: Ask) -> list[Answer]:
+async def _likelihoods(descriptions: Sequence[str], text: str, ask: Ask, memo: Memo) -> tuple[list[float], Usage]:
     """How likely the text is after each description.
 
-    What the prefix cache holds is not computed again, and so has no likelihood: each text's prompts begin with a number of
-    its own. Where that was not enough, all are computed anew under another number.
+    What lies in the prefix cache is not computed again, and so has no likelihood: then a number before the prompt gets past it.
     """
-    answers: list[Answer] = []
-    for salt in range(3):
-        number = int(hashlib.sha256(f"{salt}{text}".encode()).hexdigest(), 16) % 100_000
-        prompts = [Prompt(text=f"{number}. A tool: {description}\nExample request: ", scored=text) for description in descriptions]
-        answers = list(await asyncio.gather(*(ask(prompt, Sampling(max_tokens=1)) for prompt in prompts)))
-        if not any(math.isnan(answer.logprob) for answer in answers):
-            return answers
-    raise ArithmeticError("the likelihoods stayed unknown")
+    spent = Usage()
+    missing = [description for description in dict.fromkeys(descriptions) if (description, text) not in memo]
+    start = ""
+    while missing:
+        prompts = [Prompt(text=f"{start}A tool: {description}\nExample request: ", scored=text) for description in missing]
+        answers = await asyncio.gather(*(ask(prompt, Sampling(max_tokens=1)) for prompt in prompts))
+        spent += sum((usage(answer) for answer in answers), Usage())
+        found = {description: answer.logprob for description, answer in zip(missing, answers, strict=True)}
+        memo.update({(description, text): score for description, score in found.items() if not math.isnan(score)})
+        missing = [description for description, score in found.items() if math.isnan(score)]
+        start = f"{next(_numbers)}. "
+    scores = [memo[description, text] for description in descriptions]
+    if len(memo) > _REMEMBERED:
+        memo.clear()
+    return scores, spent
 
 
 def _describe(tool: ToolSpec) -> str:

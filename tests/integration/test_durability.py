@@ -112,7 +112,6 @@ def test_a_killed_run_goes_on_after_its_last_finished_step(place: Place) -> None
             break
         time.sleep(0.02)
     with pytest.raises(LeaseLost, match="being executed"):
-        anb.current()
         run_resume(run_id)
     kill(process)
     lost = anb.current().get(run_id)

@@ -1,5 +1,6 @@
 """Parts that are a function or two each."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -35,7 +36,7 @@ def test_run_ids_sort_by_time_and_are_unique() -> None:
 
 def test_lifecycle_of_mission() -> None:
     states = ["CREATED", "INITIALIZING", "VALIDATING", "VALIDATED", "READY"]
-    for old, new in zip(states, states[1:], strict=False):
+    for old, new in itertools.pairwise(states):
         assert advance(AGENT, "a", old, new) == new  # type: ignore[arg-type]
     assert all(advance(AGENT, "a", state, "TERMINATED") for state in AGENT if state != "TERMINATED")
     assert advance(EXECUTION, "e", "EXECUTING", "FAILED") == "FAILED"

@@ -11,16 +11,29 @@ import json
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from agentnb.adapters.openvino import genai
 from agentnb.errors import ConfigurationError
 
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
 _SHORT = 8
+_SCRIPT = """
+import sys
+sys.modules["openvino_telemetry"] = None
+import openvino_genai
+openvino_genai.Tokenizer(sys.argv[1], enable_save_ov_model=True)
+scheduler = openvino_genai.SchedulerConfig()
+scheduler.cache_size = 1
+openvino_genai.ContinuousBatchingPipeline(sys.argv[1], scheduler, "CPU", {"enable_save_ov_model": True})
+"""
+"""Runs in a process of its own, for OpenVINO ends the process on some damaged files."""
+
 _ARCHITECTURES = ("llama", "qwen2", "qwen3")
 
 
@@ -71,9 +84,9 @@ def _value(stream: BinaryIO, kind: int) -> Any:
     return [_value(stream, item) for _ in range(count)][:_SHORT]
 
 
-def context_length(metadata: dict[str, Any]) -> int:
+def context_length(facts: dict[str, Any]) -> int:
     """Tokens that the model reads at most; 0 where the file doesn't say."""
-    return int(metadata.get(f"{metadata.get('general.architecture')}.context_length", 0))
+    return int(facts.get(f"{facts.get('general.architecture')}.context_length", 0))
 
 
 def converted(file: Path, cache: Path) -> Path:
@@ -87,11 +100,11 @@ def converted(file: Path, cache: Path) -> Path:
     target = _target(file, cache)
     if target.is_dir():
         return target
-    metadata = header(file)
+    facts = header(file)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".part-", dir=target.parent))
     try:
-        _convert(file, work, metadata)
+        _convert(file, work, facts)
         with contextlib.suppress(OSError):
             work.rename(target)
     finally:
@@ -102,32 +115,27 @@ def converted(file: Path, cache: Path) -> Path:
 def _target(file: Path, cache: Path) -> Path:
     path = file.resolve()
     state = path.stat()
-    version = genai.load().__version__.split("-")[0]
+    version = metadata.version("openvino-genai")
     key = hashlib.sha256(f"{path}\n{state.st_size}\n{state.st_mtime_ns}\n{version}".encode()).hexdigest()[:12]
     return cache / "converted" / f"{path.stem}-{key}"
 
 
-def _convert(file: Path, work: Path, metadata: dict[str, Any]) -> None:
-    package = genai.load()
+def _convert(file: Path, work: Path, facts: dict[str, Any]) -> None:
     link = work / "model.gguf"
     try:
         link.symlink_to(file.resolve())
     except OSError:
         shutil.copyfile(file, link)
-    scheduler = package.SchedulerConfig()
-    scheduler.cache_size = 1
-    try:
-        package.Tokenizer(str(link), enable_save_ov_model=True)
-        package.ContinuousBatchingPipeline(str(link), scheduler, "CPU", {"enable_save_ov_model": True})
-    except RuntimeError as error:
-        raise ConfigurationError(_unreadable(file, metadata, str(error))) from error
+    done = subprocess.run([sys.executable, "-c", _SCRIPT, str(link)], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
     link.unlink()
-    config = {"model_type": metadata.get("general.architecture", ""), "max_position_embeddings": context_length(metadata)}
+    if done.returncode:
+        raise ConfigurationError(_unreadable(file, facts, done.stderr))
+    config = {"model_type": facts.get("general.architecture", ""), "max_position_embeddings": context_length(facts)}
     (work / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
-def _unreadable(file: Path, metadata: dict[str, Any], error: str) -> str:
-    architecture = metadata.get("general.architecture")
+def _unreadable(file: Path, facts: dict[str, Any], error: str) -> str:
+    architecture = facts.get("general.architecture")
     if architecture not in _ARCHITECTURES:
         known = ", ".join(_ARCHITECTURES)
         return f"{file}: OpenVINO reads GGUF files of {known}, not of {architecture}: use an OpenVINO IR folder of this model"
@@ -137,4 +145,5 @@ def _unreadable(file: Path, metadata: dict[str, Any], error: str) -> str:
             "take the file of the same model in Q4_0, Q4_1, Q8_0 or F16, or an OpenVINO IR folder"
         )
     lines = [line.strip() for line in error.splitlines() if line.strip()]
-    return f"{file}: OpenVINO can't read it ({lines[-1] if lines else 'no reason given'}): it is perhaps cut off, so fetch it again"
+    reason = lines[-1] if lines else "its process crashed"
+    return f"{file}: OpenVINO can't read it ({reason}): it is perhaps cut off, so fetch it again"

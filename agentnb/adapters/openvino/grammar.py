@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentnb.adapters.openvino import numbers
+from agentnb.adapters.openvino import numbers, strings
 
 _LADDER = ((240, 16), (150, 8), (90, 6), (60, 4), (30, 3), (18, 2))
 """Limits of strings (characters) and lists (items) to try, the widest first."""
@@ -19,22 +19,6 @@ _LADDER = ((240, 16), (150, 8), (90, 6), (60, 4), (30, 3), (18, 2))
 _CHARACTERS_PER_TOKEN = 2
 _DEPTH = 4
 _RULES = 1500
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
-
-_CHARACTER = r'[^"\\\x00-\x1f]'
-_ESCAPE = r'"\\" ["\\nt]'
-_WORD = r'[^ /.,:;_=&?"\\\x00-\x1f-]'
-_SEPARATOR = rf"[ /.,:;_=&?-] | {_ESCAPE}"
-_WORD_LENGTH = 64
-_EXACT = 100
-"""Characters up to which a bound is counted exactly: compiling takes about 30 ms a character, as each is a state of its own."""
-_FORMATS = {
-    "date": ('[12] [0-9] [0-9] [0-9] "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | "1" [0-9] | "2" [0-8])', 10),
-    "time": ('("0" [0-9] | "1" [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9]', 8),
-    "uuid": ('[0-9a-f]{8} "-" [0-9a-f]{4} "-4" [0-9a-f]{3} "-" [89ab] [0-9a-f]{3} "-" [0-9a-f]{12}', 36),
-    "email": ('[a-z0-9]{1,24} ("." [a-z0-9]{1,24})? "@" [a-z0-9]{1,24} "." [a-z]{2,6}', 80),
-}
-_FORMATS["date-time"] = (f'{_FORMATS["date"][0]} "T" {_FORMATS["time"][0]} "Z"', 20)
 
 _IGNORED = {
     "title",
@@ -65,42 +49,38 @@ class Unsupported(Exception):
     """A part of a schema that this grammar can't express."""
 
 
-def constraint(schema: Mapping[str, Any], max_tokens: int) -> tuple[str, str]:
+def constraint(schema: Mapping[str, Any], max_tokens: int, source: str = "") -> tuple[str, str]:
     """What holds the text to a schema: ``("grammar", EBNF)``, or ``("json_schema", schema)`` for what EBNF can't express.
 
     Args:
         schema: JSON Schema, as pydantic writes it.
         max_tokens: Tokens of the answer; open strings and lists are limited so that it is very likely to end within them.
+        source: If given, strings without bounds can only be runs of words of this text.
     """
     try:
-        return "grammar", ebnf(schema, max_tokens)
+        return "grammar", ebnf(schema, max_tokens, source)
     except Unsupported:
         return "json_schema", json.dumps(schema)
 
 
-def ebnf(schema: Mapping[str, Any], max_tokens: int) -> str:
+def ebnf(schema: Mapping[str, Any], max_tokens: int, source: str = "") -> str:
     """The grammar whose rule ``root`` is compact JSON of this schema.
 
     Raises:
         Unsupported: The schema uses something beyond types, enums, bounds, ``anyOf`` and references.
     """
-    writer = _Writer(schema, *_LADDER[-1])
-    for strings, items in _LADDER:
-        writer = _Writer(schema, strings, items)
+    writer = _Writer(schema, *_LADDER[-1], source)
+    for longest, items in _LADDER:
+        writer = _Writer(schema, longest, items, source)
         rule, size = writer.write(schema, 0)
         if size <= max_tokens * _CHARACTERS_PER_TOKEN:
             break
     return "\n".join([f"root ::= {rule}", *(f"{name} ::= {body}" for body, name in writer.rules.items())])
 
 
-def literal(text: str) -> str:
-    """A quoted terminal of EBNF."""
-    return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text.translate(_ESCAPES)) + '"'
-
-
 def constant(value: object) -> str:
     """The terminal for one JSON value."""
-    return literal(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return strings.literal(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 @dataclass
@@ -108,8 +88,9 @@ class _Writer:
     """Writes rules, sharing equal ones; every part comes with the length in characters that it has at most."""
 
     root: Mapping[str, Any]
-    strings: int
+    longest: int
     items: int
+    source: str
     rules: dict[str, str] = field(default_factory=dict)
 
     def write(self, schema: Mapping[str, Any] | bool, depth: int) -> tuple[str, int]:
@@ -173,35 +154,16 @@ class _Writer:
         return self._rule(body), 16
 
     def _string(self, schema: Mapping[str, Any]) -> tuple[str, int]:
-        if "format" in schema:
-            if schema["format"] not in _FORMATS or schema.keys() & {"minLength", "maxLength"}:
-                raise Unsupported(f"format {schema['format']}")
-            body, size = _FORMATS[schema["format"]]
-            return self._rule(f'"\\"" {body} "\\""'), size + 2
-        low = int(schema.get("minLength", 1 if schema.get("maxLength") != 0 else 0))
-        high = schema.get("maxLength")
-        if high is not None and int(high) < low:
-            raise Unsupported("maxLength below minLength")
-        if low > 1 or (high is not None and int(high) <= _EXACT):
-            character = self._rule(f"{_CHARACTER} | {_ESCAPE}")
-            longest = max(low, min(_EXACT if high is None else int(high), max(_EXACT, low)))
-            return self._rule(f'"\\"" {character}{{{low},{longest}}} "\\""'), longest + 2
-        return self._words(None if high is None else int(high))
-
-    def _words(self, high: int | None) -> tuple[str, int]:
-        """A string of at least one character and of so many words that it stays within its bound."""
-        length = _WORD_LENGTH if high is None else _EXACT // 6
-        words = self.strings // 6 if high is None else min(self.strings // 6, high // (length + 1) - 1)
-        word = self._rule(f"{_WORD}{{0,{length}}}")
-        separator = self._rule(_SEPARATOR)
-        return self._rule(f'"\\"" {_WORD} {word} ({separator} {word}){{0,{words}}} "\\""'), 6 * words + 8
+        found = strings.string(schema, self.longest, self.source, self._rule)
+        if found is None:
+            raise Unsupported(f"string with {sorted(schema)}")
+        return found
 
     def _array(self, schema: Mapping[str, Any], depth: int) -> tuple[str, int]:
         if "prefixItems" in schema:
             parts = [self.write(item, depth) for item in schema["prefixItems"]]
-            return self._rule(f'"[" {" literal_comma ".join(part for part, _ in parts)} "]"'.replace("literal_comma", '","')), sum(
-                s + 1 for _, s in parts
-            )
+            inside = ' "," '.join(part for part, _ in parts)
+            return self._rule(f'"[" {inside} "]"'), sum(size + 1 for _, size in parts)
         low = int(schema.get("minItems", 0))
         high = min(int(schema.get("maxItems", max(low, self.items))), max(low, self.items))
         if high == 0:
@@ -226,7 +188,7 @@ class _Writer:
                 if name in required:
                     raise
                 continue
-            pairs.append((f"{literal(json.dumps(name, ensure_ascii=False) + ':')} {value}", name in required))
+            pairs.append((f"{strings.literal(json.dumps(name, ensure_ascii=False) + ':')} {value}", name in required))
             total += size + len(name) + 4
         if required - schema.get("properties", {}).keys():
             raise Unsupported("a required property without a schema")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import itertools
-import math
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentnb.adapters.openvino import genai
-from agentnb.adapters.openvino.calls import Answer, Call, Prompt
+from agentnb.adapters.openvino import genai, prompts
+from agentnb.adapters.openvino.calls import Call
+from agentnb.adapters.openvino.generation import Generation
 from agentnb.adapters.openvino.text import Detokeniser, Stops
-from agentnb.errors import AgentNBError, ConfigurationError, ContextOverflow, ProviderError
-
-_LONGEST_TOKEN = 128
-"""Characters; a prompt of more than so many a token of the context can't fit, and isn't tokenised."""
+from agentnb.errors import AgentNBError, ConfigurationError, ProviderError
 
 _EXIT_SECONDS = 5.0
 
@@ -39,20 +37,6 @@ class Options:
     batch_tokens: int = 256
 
 
-@dataclass(eq=False, slots=True)
-class _Active:
-    call: Call
-    handle: Any
-    prompt_tokens: int
-    scored: int
-    detokeniser: Detokeniser
-    stops: Stops
-    pieces: list[str] = field(default_factory=list)
-    tokens: int = 0
-    logprobs: list[float] = field(default_factory=list)
-    fresh: bool = True
-
-
 class Engine:
     """Generates for many event loops and threads at once.
 
@@ -71,7 +55,7 @@ class Engine:
         self._options = options
         self._condition = threading.Condition()
         self._waiting: list[Call] = []
-        self._active: list[_Active] = []
+        self._active: list[Generation] = []
         self._thread: threading.Thread | None = None
         self._closing = False
         self._numbers = itertools.count(1)
@@ -115,8 +99,6 @@ class Engine:
             while self._admit():
                 self._pipeline.step()
                 self._read()
-        except AgentNBError as failure:
-            error = failure
         except Exception as failure:
             error = failure
         self._fail(error)
@@ -135,7 +117,10 @@ class Engine:
             raise ConfigurationError(f"OpenVINO can't load {folder}: {_cause(error)}") from error
 
     def _admit(self) -> bool:
-        """Take in new calls and drop cancelled ones; sleep while there is nothing to do; False ends the thread."""
+        """Take in new calls and drop cancelled ones; sleep while there is nothing to do; False ends the thread.
+
+        A dropped call leaves the pipeline in the step that follows, even if it was the only one.
+        """
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._waiting or self._active or self._closing)
@@ -146,7 +131,7 @@ class Engine:
                 self._drop(active)
             for call in fresh:
                 self._start(call)
-            if self._active:
+            if self._active or self._pipeline.has_non_finished_requests():
                 return True
 
     def _start(self, call: Call) -> None:
@@ -154,26 +139,15 @@ class Engine:
             return
         try:
             tokenizer = self._pipeline.get_tokenizer()
-            tokens = self._encode(tokenizer, _text(tokenizer, call.prompt))
+            tokens, scored = prompts.encode(tokenizer, call.prompt, self._context)
             count = tokens.shape[1]
-            scored = count - self._encode(tokenizer, call.prompt.text).shape[1] if call.prompt.scored else 0
             handle = self._pipeline.add_request(next(self._numbers), tokens, self._config(tokenizer, call, count))
         except AgentNBError as error:
             call.deliver(error)
-        except (RuntimeError, ValueError, TypeError) as error:
+        except Exception as error:
             call.deliver(ProviderError(f"OpenVINO refused the request: {_cause(error)}"))
         else:
-            self._active.append(_Active(call, handle, count, scored, Detokeniser(tokenizer.decode), Stops(call.sampling.stop)))
-
-    def _encode(self, tokenizer: Any, prompt: str) -> Any:
-        limit = self._context
-        if limit and len(prompt) > limit * _LONGEST_TOKEN:
-            raise _overflow(f"at least {len(prompt) // _LONGEST_TOKEN}", limit)
-        tokens = tokenizer.encode(prompt, add_special_tokens=False).input_ids
-        count = tokens.shape[1]
-        if limit and count >= limit:
-            raise _overflow(f"about {_count(tokenizer, prompt)}", limit)
-        return tokens
+            self._active.append(Generation(call, handle, count, scored, Detokeniser(tokenizer.decode), Stops(call.sampling.stop)))
 
     def _config(self, tokenizer: Any, call: Call, prompt_tokens: int) -> Any:
         package = genai.load()
@@ -199,42 +173,12 @@ class Engine:
 
     def _read(self) -> None:
         for active in list(self._active):
-            active.fresh = False
-            while active in self._active and active.handle.can_read():
-                for output in active.handle.read().values():
-                    self._take(active, output)
-            if active in self._active and active.handle.get_status().name == "IGNORED":
-                self._finish(
-                    active,
-                    ProviderError(f"the key-value cache of {self._options.cache_gb} GB is too small: raise cache_gb in [models.openvino]"),
-                )
+            end = active.read()
+            if end:
+                self._active.remove(active)
+                active.call.deliver(end)
 
-    def _take(self, active: _Active, output: Any) -> None:
-        if active.scored:
-            active.logprobs += output.generated_log_probs
-            if output.finish_reason.name != "NONE":
-                self._finish(active, Answer("", active.prompt_tokens, 0, "stop", _likelihood(active)))
-            return
-        active.tokens += len(output.generated_ids)
-        piece = active.stops.add(active.detokeniser.add(output.generated_ids))
-        reason = output.finish_reason.name.lower()
-        if active.stops.hit:
-            active.handle.cancel()
-            reason = "stop"
-        elif reason != "none":
-            piece += active.stops.rest()
-        if piece:
-            active.pieces.append(piece)
-            active.call.deliver(piece)
-        if reason != "none":
-            text = "".join(active.pieces)
-            self._finish(active, Answer(text, active.prompt_tokens, active.tokens, reason))
-
-    def _finish(self, active: _Active, event: Answer | Exception) -> None:
-        self._active.remove(active)
-        active.call.deliver(event)
-
-    def _drop(self, active: _Active) -> None:
+    def _drop(self, active: Generation) -> None:
         active.handle.cancel()
         self._active.remove(active)
 
@@ -249,34 +193,10 @@ class Engine:
             call.deliver(_failure(error, retryable=True))
 
 
-def _text(tokenizer: Any, prompt: Prompt) -> str:
-    chat = tokenizer.apply_chat_template([dict(message) for message in prompt.messages], True) if prompt.messages else ""
-    return f"{chat}{prompt.text}{prompt.scored}"
-
-
-def _likelihood(active: _Active) -> float:
-    """Of the scored tokens; after them comes the one token that was generated."""
-    if len(active.logprobs) <= active.scored:
-        return math.nan
-    return sum(active.logprobs[-active.scored - 1 : -1])
-
-
 def _failure(error: Exception, *, retryable: bool) -> Exception:
     if isinstance(error, AgentNBError):
-        return error
+        return copy.copy(error)
     return ProviderError(f"OpenVINO failed: {_cause(error)}", retryable=retryable)
-
-
-def _overflow(tokens: str, limit: int) -> ContextOverflow:
-    return ContextOverflow(
-        f"the prompt has {tokens} tokens and the model reads {limit}: shorten the prompt, or use a model with a longer context"
-    )
-
-
-def _count(tokenizer: Any, text: str) -> int:
-    """Tokens of a text that is longer than the tokenizer's own limit, at which it cuts silently."""
-    size = 4000
-    return sum(tokenizer.encode(text[at : at + size], add_special_tokens=False).input_ids.shape[1] for at in range(0, len(text), size))
 
 
 def _cause(error: Exception) -> str:

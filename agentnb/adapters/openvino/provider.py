@@ -16,6 +16,9 @@ from agentnb.adapters.openvino.pipeline import Engine, Options, shared
 from agentnb.errors import ConfigurationError
 from agentnb.ports.model import Emit, ModelInfo, ModelRequest, ModelResponse, Progress, Usage
 
+_WEAK = 250_000_000
+"""Bytes of weights; smaller models misspell what they copy."""
+
 
 class OpenVINOProvider:
     """Models that run in this process: known ones, GGUF files and OpenVINO IR folders."""
@@ -37,7 +40,7 @@ class OpenVINOProvider:
             raise ConfigurationError(f"unknown key {', '.join(unknown)} in [models.openvino]; there are: {', '.join(sorted(known))}")
         source = catalog.find(name)
         cache = catalog.models_folder()
-        return OpenVINOModel(shared(source, Options(**settings), lambda: _locate(source, cache)))
+        return OpenVINOModel(shared(source, Options(**settings), lambda: _locate(source, cache)), copies=_size(source) < _WEAK)
 
     def catalog(self) -> list[ModelInfo]:
         """The known models, fetched or not, and what else lies in the models' folder."""
@@ -55,12 +58,25 @@ def _locate(source: Path, cache: Path) -> tuple[Path, int]:
     return folder, catalog.context(folder)
 
 
+def _size(source: Path) -> int:
+    """Bytes of the weights."""
+    weights = source if source.is_file() else source / "openvino_model.bin"
+    return weights.stat().st_size if weights.is_file() else 0
+
+
 class OpenVINOModel:
     """A local model; many tasks of several event loops may call it at once, and share its batch and its prefix cache."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, copies: bool) -> None:
+        """A model on this engine; ``copies``: it is too weak to write a tool's arguments freely."""
         self._engine = engine
+        self._copies = copies
         self._memo: tools.Memo = {}
+
+    @property
+    def active(self) -> int:
+        """Calls of all users of this model that are waiting or being answered."""
+        return self._engine.active
 
     async def generate(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
         """Answer one request; cancelling the task stops the generation before its next token.
@@ -73,7 +89,7 @@ class OpenVINOModel:
         sampling = Sampling.from_options(request.options)
         chosen, spent = await tools.choose(request, self._ask, self._memo) if request.tools else (None, Usage())
         if chosen is not None:
-            return await tools.call(request, chosen, spent, sampling, self._ask)
+            return await tools.call(request, chosen, spent, sampling, self._ask, copy=self._copies)
         grammar = None if request.output_schema is None else constraint(request.output_schema, sampling.max_tokens)
         answer = await self._ask(Prompt(tuple(tools.conversation(request.messages))), sampling, grammar, emit)
         return ModelResponse(answer.text, (), spent + tools.usage(answer), answer.finish_reason)

@@ -36,23 +36,28 @@ _EXAMPLES = """Copy the arguments of the tool from the request, as JSON.
 
 Tool: translate(text, language)
 Request: Say 'thank you' in German.
-JSON: {"text":"thank you","language":"German"}
+JSON:
+{"text":"thank you","language":"German"}
 
 Tool: share_price(company)
 Request: What does Apple trade at today?
-JSON: {"company":"Apple"}
+JSON:
+{"company":"Apple"}
 
 Tool: multiply(x, y)
 Request: How much is 6 times 14?
-JSON: {"x":6,"y":14}
+JSON:
+{"x":6,"y":14}
 
 Tool: make_shorter(text)
 Request: Make this shorter: the cat sat down on the old mat
-JSON: {"text":"the cat sat down on the old mat"}
+JSON:
+{"text":"the cat sat down on the old mat"}
 
 Tool: find_books(topic)
 Request: Are there any books about deep sea fish?
-JSON: {"topic":"deep sea fish"}
+JSON:
+{"topic":"deep sea fish"}
 
 """
 
@@ -138,13 +143,16 @@ def _signature(tool: ToolSpec) -> str:
     return f"{tool.name}({', '.join(tool.parameters.get('properties', {}))})"
 
 
-async def call(request: ModelRequest, tool: ToolSpec, spent: Usage, sampling: Sampling, ask: Ask) -> ModelResponse:
-    """Have the arguments written; they always fit the tool's schema."""
+async def call(request: ModelRequest, tool: ToolSpec, spent: Usage, sampling: Sampling, ask: Ask, *, copy: bool) -> ModelResponse:
+    """Have the arguments written; they always fit the tool's schema.
+
+    With ``copy``, open strings are runs of words of the message: a weak model spells what it should copy wrongly.
+    """
     schema = {"type": "object", "properties": {}, **tool.parameters}
     text = request.messages[-1].content.strip()
-    prompt = Prompt(text=f"{_EXAMPLES}Tool: {_signature(tool)}\nRequest: {text}\nJSON: ")
+    prompt = Prompt(text=f"{_EXAMPLES}Tool: {_signature(tool)}\nRequest: {text}\nJSON:\n")
     limits = Sampling(sampling.temperature, max(sampling.max_tokens, _ARGUMENTS), sampling.top_p, sampling.seed)
-    answer = await ask(prompt, limits, constraint(schema, limits.max_tokens))
+    answer = await ask(prompt, limits, constraint(schema, limits.max_tokens, text if copy else ""))
     arguments = answer.text.strip()
     if answer.finish_reason == "length":
         return ModelResponse("", (), spent + usage(answer), "length")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import time
 from collections.abc import Callable
@@ -98,6 +99,7 @@ def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[], Any]) -> int
         How many there are.
     """
     events = runtime.pending(run_id)
+    here = contextvars.copy_context()  # what goes on is shown in this cell: a click has no output area of its own
     for event in events:
         metadata = event.data["metadata"]
         approval = Approval(
@@ -107,7 +109,7 @@ def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[], Any]) -> int
 
         def decide(answer: Answer, approval: Approval = approval) -> str:
             if runtime.answer(approval.run_id, approval.step_id, answer):
-                asyncio.get_event_loop().call_soon(go_on)
+                asyncio.get_event_loop().call_soon(go_on, context=here)
                 return "The run goes on here."
             return ""
 

@@ -113,7 +113,8 @@ def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
     parts = [as_prompt(_context(name, namespace)) for name in arguments.context]
     agent = _agent(extension, arguments)
     session = "" if arguments.fresh else arguments.session or f"{extension.session}:{agent.name}"
-    return _Cell(agent, "\n\n".join([*parts, prompt.strip()]), f"%%agent {line}\n{text}", session, extension.cell_id, arguments)
+    source = f"%%agent {line}\n{text}".rstrip("\n")
+    return _Cell(agent, "\n\n".join([*parts, prompt.strip()]), source, session, extension.cell_id, arguments)
 
 
 def _context(name: str, namespace: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from agentnb import plugins
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.notebook import tables
 from agentnb.notebook.cells import quiet, short
-from agentnb.notebook.view import NotebookView, TerminalView, View
+from agentnb.notebook.view import NotebookView, Output, TerminalView, View
 from agentnb.ports.store import Run
 from agentnb.runtime import agent_runs
 from agentnb.runtime.agent_runs import RunOptions
@@ -59,7 +59,8 @@ def _runs(extension: Extension, rest: str) -> tables.Table:
 def _show(extension: Extension, rest: str) -> None:
     runtime = current()
     run = _run(runtime, rest)
-    view = _view(extension)
+    output = Output()
+    view = NotebookView(output, stop=False) if _in_kernel(extension) else TerminalView()
     view.begin(run.name, "")
     result = runtime.result(run.id)
     model = next((step.name for step in result.trace if step.kind == "model"), "")
@@ -71,7 +72,7 @@ def _show(extension: Extension, rest: str) -> None:
     if _in_kernel(extension):
         from agentnb.notebook.approval import show_pending
 
-        show_pending(runtime, run.id, lambda: asyncio.ensure_future(_go_on(runtime, run, NotebookView(stop=False))))
+        show_pending(runtime, run.id, lambda: asyncio.ensure_future(_go_on(runtime, run, NotebookView(output, stop=False))))
 
 
 async def _go_on(runtime: Runtime, run: Run, view: NotebookView) -> None:

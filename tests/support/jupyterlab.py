@@ -92,6 +92,9 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTNB_", "JUPYTER")) or name == "AGENTNB_CACHE"}
     environment = {**kept, **{name: str(folder / place) for name, place in own.items()}}
+    news = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True, exist_ok=True)
+    news.write_text('{"fetchNews": "false"}')  # else a question about it lies over the page
     options = ("--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", f"--IdentityProvider.token={TOKEN}", "--LabApp.news_url=")
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
@@ -199,8 +202,9 @@ class Notebook:
             self.page.locator(".lm-Menu-item", has_text=name).locator("visible=true").first.click()
 
     def wait_idle(self) -> None:
-        """Wait until the kernel is there and has nothing to do."""
-        self.panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+        """Wait until the kernel is there (only then are the cells in its language) and has nothing to do."""
+        self.panel.locator('.jp-CodeCell .cm-content[data-language="python"]').first.wait_for()
+        self.page.locator(".jp-StatusBar-TextItem", has_text="| Idle").wait_for()
 
     def write(self, text: str, *, keys: bool = False) -> Locator:
         """Write into the cell that is being edited, the last one: at once, as pasting does, or key by key.
@@ -241,11 +245,11 @@ class Notebook:
 
     def toolbar(self, name: str) -> Locator:
         """A button of the notebook's toolbar."""
-        return self.panel.locator(f'.jp-Toolbar [data-jp-item-name="{name}"] button, .jp-Toolbar [data-jp-item-name="{name}"] jp-button')
+        return self.panel.locator(f'[data-jp-item-name="{name}"] jp-button')
 
     def restart(self) -> None:
         """Restart the kernel by the toolbar, and wait for the new one."""
-        self.toolbar("restart").first.click()
+        self.toolbar("restart").click()
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         self.page.locator(".jp-Dialog").wait_for(state="detached")
         self.panel.locator('.jp-Notebook-ExecutionIndicator:not([data-status="idle"])').wait_for(state="attached")

@@ -79,21 +79,32 @@ def show(card: ApprovalCard) -> None:
 
 
 class CardPresenter:
-    """Shows approvals of this process's runs as cards in the cell that asks."""
+    """Shows approvals of this process's runs as cards in the cell that asks.
 
-    def __init__(self, runtime: Runtime) -> None:
+    Args:
+        answered: Step that has its answer already, so that it isn't asked again.
+    """
+
+    def __init__(self, runtime: Runtime, answered: str = "") -> None:
         self._runtime = runtime
+        self._answered = answered
 
     def present(self, approval: Approval, seconds: float) -> None:
-        show(ApprovalCard(approval, seconds, lambda answer: self._decide(approval, answer)))
+        if approval.step_id != self._answered:
+            show(ApprovalCard(approval, seconds, lambda answer: self._decide(approval, answer)))
 
     def _decide(self, approval: Approval, answer: Answer) -> str:
         self._runtime.answer(approval.run_id, approval.step_id, answer)
         return ""
 
 
-def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[], Any]) -> int:
+def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[str], Any]) -> int:
     """Show the cards of all approvals that a run waits for; the answer goes on with it here, where its own process is gone.
+
+    Args:
+        runtime: Where the run is kept.
+        run_id: Its ID.
+        go_on: Is called with the step that was answered.
 
     Returns:
         How many there are.
@@ -109,7 +120,7 @@ def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[], Any]) -> int
 
         def decide(answer: Answer, approval: Approval = approval) -> str:
             if runtime.answer(approval.run_id, approval.step_id, answer):
-                asyncio.get_event_loop().call_soon(go_on, context=here)
+                asyncio.get_event_loop().call_soon(go_on, approval.step_id, context=here)
                 return "The run goes on here."
             return ""
 

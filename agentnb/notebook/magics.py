@@ -31,6 +31,9 @@ HELP = """%agentnb agents               agents of the store
 %agentnb sql SELECT …         DuckDB over the journal: runs, steps, events, agents, turns
 %agentnb doctor               what is installed, and what is missing"""
 
+_resumed: set[asyncio.Task[None]] = set()
+"""Runs that go on after an answer: the loop itself would let go of them."""
+
 
 def run(extension: Extension, line: str) -> Any:
     """Do what the line says; errors come out short."""
@@ -72,15 +75,20 @@ def _show(extension: Extension, rest: str) -> None:
     if _in_kernel(extension):
         from agentnb.notebook.approval import show_pending
 
-        show_pending(runtime, run.id, lambda: asyncio.ensure_future(_go_on(runtime, run, NotebookView(output, stop=False))))
+        def go_on(answered: str) -> None:
+            task = asyncio.ensure_future(_go_on(runtime, run, NotebookView(output, stop=False), answered))
+            _resumed.add(task)
+            task.add_done_callback(_resumed.discard)
+
+        show_pending(runtime, run.id, go_on)
 
 
-async def _go_on(runtime: Runtime, run: Run, view: NotebookView) -> None:
+async def _go_on(runtime: Runtime, run: Run, view: NotebookView, answered: str) -> None:
     from agentnb.notebook.approval import CardPresenter
 
     view.begin(f"{run.name} · resumed", "")
     try:
-        result = await agent_runs.resume(runtime, run.id, RunOptions(listener=view.update, presenter=CardPresenter(runtime)))
+        result = await agent_runs.resume(runtime, run.id, RunOptions(listener=view.update, presenter=CardPresenter(runtime, answered)))
     except AgentNBError as error:
         view.fail(error)
     else:

@@ -67,7 +67,8 @@ class NotebookView:
         self._soon()
 
     def complete(self, result: AgentResult, model: str) -> None:
-        state = "replayed" if result.usage.get("replayed") else result.status
+        replayed = bool(result.trace) and all(step.replayed for step in result.trace)
+        state = "replayed" if replayed and result.status == "completed" else result.status
         self._close(state, usage_line(model, result.usage, result.execution_time_ms), result.text, list(result.trace))
 
     def fail(self, error: BaseException) -> None:

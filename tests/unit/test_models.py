@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -78,7 +79,7 @@ async def test_a_provider_that_is_down_is_left_alone_and_tried_later(monkeypatch
         await resilient.generate(ASK)
     assert not caught.value.retryable
     assert model.calls == resilience.OPEN_AFTER
-    time.sleep(1.1)
+    await asyncio.sleep(1.1)
     assert (await resilient.generate(ASK)).text == "answer"
 
 

@@ -62,6 +62,10 @@ class NotebookView:
             self._add(update.step)
         elif update.text is None:
             self._pieces.clear()
+        elif update.text and not self._pieces:
+            self._pieces.append(update.text)
+            self._shown = 0.0  # the first words don't wait for their turn
+            self._stop_timer()
         else:
             self._pieces.append(update.text)
         self._soon()
@@ -93,6 +97,11 @@ class NotebookView:
         else:
             self._timer = asyncio.get_running_loop().call_later(wait, self._show)
 
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _show(self) -> None:
         self._timer = None
         if self._ended:
@@ -107,8 +116,7 @@ class NotebookView:
 
     def _close(self, state: str, line: str, text: str, steps: list[Step], card: str = "") -> None:
         self._ended = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_timer()
         buttons = html.actions(text, self._prompt) if text else ""
         self._send(text or line, html.answer(text) + card + html.trace(state, line, steps, buttons))
 

@@ -91,7 +91,10 @@ class OpenVINOModel:
         if chosen is not None:
             return await tools.call(request, chosen, spent, sampling, self._ask, copy=self._copies)
         grammar = None if request.output_schema is None else constraint(request.output_schema, sampling.max_tokens)
-        answer = await self._ask(Prompt(tuple(tools.conversation(request.messages))), sampling, grammar, emit)
+        shown = tools.conversation(request.messages)
+        if request.output_schema is not None:
+            shown = tools.asking_for(shown, request.output_schema)
+        answer = await self._ask(Prompt(tuple(shown)), sampling, grammar, emit)
         return ModelResponse(answer.text, (), spent + tools.usage(answer), answer.finish_reason)
 
     async def _ask(self, prompt: Prompt, sampling: Sampling, grammar: tuple[str, str] | None = None, emit: Emit | None = None) -> Answer:

@@ -12,8 +12,8 @@ import itertools
 import json
 import math
 import uuid
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from agentnb.adapters.openvino.calls import Answer, Prompt, Sampling
 from agentnb.adapters.openvino.grammar import constraint
@@ -92,6 +92,14 @@ def conversation(messages: Sequence[Message]) -> list[dict[str, str]]:
         else:
             shown.append({"role": role, "content": content})
     return shown
+
+
+def asking_for(shown: Sequence[dict[str, str]], schema: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The conversation, its last message naming the fields: a grammar makes an answer fit, only words make it mean something."""
+    fields = ", ".join(schema.get("properties", {}))
+    if not fields or not shown or shown[-1]["role"] != "user":
+        return list(shown)
+    return [*shown[:-1], {"role": "user", "content": f"{shown[-1]['content']}\n\nWrite the {fields} of this text as JSON."}]
 
 
 Memo = dict[tuple[str, str], float]

@@ -1,0 +1,109 @@
+"""The README's pictures, taken from the running software: ``AGENTNB_PICTURES=1 pytest tests/browser/test_pictures.py``.
+
+They show the local model, which must be fetched. Without the variable they go to a temporary folder, with a script for a model: so they
+are made by every run of the tests, and the working tree stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.jupyterlab import Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.browser
+
+WANTED = bool(os.environ.get("AGENTNB_PICTURES"))
+IMAGES = Path(__file__).resolve().parents[2] / "notebooks" / "images"
+LARGEST = 200_000
+
+TOOLS = '''import agentnb as anb
+
+@anb.tool(effects="none")
+def population(city: str) -> str:
+    """How many people live in a city."""
+    return {"Paris": "2.1 million", "Rome": "2.7 million"}.get(city, "unknown")'''
+
+MAIL = '''import agentnb as anb
+
+@anb.tool(approval=True)
+def send_mail(to: str, subject: str) -> str:
+    """Send an e-mail."""
+    return f"sent to {to}"'''
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    try:
+        with jupyterlab(tmp_path_factory.mktemp("lab")) as running:
+            yield running
+    except MissingPart as error:
+        pytest.fail(str(error))
+
+
+@pytest.fixture(scope="module")
+def page(lab: Lab) -> Iterator[Page]:
+    try:
+        with chromium() as browser:
+            page = open_lab(browser, lab, scale=2)
+            page.keyboard.press("Control+B")  # more room for the notebook
+            page.set_viewport_size({"width": 1040, "height": 1000})
+            yield page
+    except MissingPart as error:
+        pytest.fail(str(error))
+
+
+@pytest.fixture
+def notebook(page: Page) -> Iterator[Notebook]:
+    made = Notebook.create(page)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return IMAGES if WANTED else tmp_path
+
+
+def test_first_agent(lab: Lab, notebook: Notebook, images: Path) -> None:
+    answer = {"text": "**2.1 million** people live in Paris.", "usage": {"input_tokens": 98, "output_tokens": 12}}
+    ask = {"tool_calls": [{"name": "population", "arguments": {"city": "Paris"}}], "usage": {"input_tokens": 71, "output_tokens": 9}}
+    model = "" if WANTED else f" -m {lab.script(ask, answer, name='first.jsonl')}"
+    notebook.run_to_end(TOOLS)
+    cell = notebook.run_to_end(f"%%agent -t population{model}\nHow many people live in Paris?")
+    cell.locator(".agentnb-summary").click()
+    cell.locator(".agentnb-row", has_text="population").click()
+    cell.locator(".agentnb-step[open] .agentnb-json").last.wait_for()
+    picture(notebook, images / "first_agent.png", notebook.cells.first, cell)
+
+
+def test_approval(lab: Lab, notebook: Notebook, images: Path) -> None:
+    arguments = {"to": "ann@example.org", "subject": "The report is ready"}
+    model = lab.script({"tool_calls": [{"name": "send_mail", "arguments": arguments}]}, {"text": "Sent."}, name="mail.jsonl")
+    notebook.run_to_end(MAIL)
+    cell = notebook.run(f"%%agent secretary -t send_mail -m {model}\nTell Ann that the report is ready.")
+    cell.get_by_test_id("approval").wait_for()
+    cell.locator('.agentnb-status[data-status="waiting"]').wait_for()
+    picture(notebook, images / "approval.png", cell, cell)
+    cell.get_by_test_id("deny").click()
+    notebook.ended(cell)
+
+
+def picture(notebook: Notebook, file: Path, first: Locator, last: Locator) -> None:
+    """The notebook from one cell to another, as PNG."""
+    notebook.cells.last.locator(".cm-content").click()  # so that no cell in the picture is the active one
+    notebook.page.mouse.move(0, 0)
+    start, end = first.bounding_box(), last.bounding_box()
+    assert start is not None
+    assert end is not None
+    clip = {"x": start["x"], "y": start["y"], "width": start["width"], "height": end["y"] + end["height"] - start["y"]}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    notebook.page.screenshot(path=file, clip=clip)
+    assert file.stat().st_size <= LARGEST

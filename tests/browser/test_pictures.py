@@ -1,7 +1,7 @@
 """The README's pictures, taken from the running software: ``AGENTNB_PICTURES=1 pytest tests/browser/test_pictures.py``.
 
-They show the local model, which must be fetched. Without the variable they go to a temporary folder, with a script for a model: so they
-are made by every run of the tests, and the working tree stays as it is.
+The first one shows the local model, which must be fetched. Without the variable a script is the model and the pictures go to a temporary
+folder: so every run of the tests makes them, and the working tree stays as it is.
 """
 
 from __future__ import annotations

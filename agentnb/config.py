@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import os
 import tomllib
 from dataclasses import dataclass, field, fields, replace
@@ -98,7 +99,8 @@ def _read(file: Path) -> dict[str, Any]:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: {error}") from None
-    for provider, table in data.get("models", {}).items():
+    tables = data.get("models")
+    for provider, table in tables.items() if isinstance(tables, dict) else ():
         if isinstance(table, dict) and "api_key" in table:
             raise ConfigurationError(
                 f"{file}: models.{provider}.api_key: keys don't belong in files; set {provider.upper()}_API_KEY in the environment"
@@ -117,20 +119,30 @@ def _checked(key: str, value: Any, place: str, folder: Path) -> Any:
     if key in _TABLES:
         if not isinstance(value, dict):
             raise ConfigurationError(f"{place}: {key} must be a table, not {value!r}")
+        for name, table in value.items() if key == "models" else ():
+            if not isinstance(table, dict):
+                raise ConfigurationError(f"{place}: models.{name} must be a table, not {table!r}")
         return value
     if key in _PATHS:
         return folder / Path(str(value)).expanduser()
     if key in _CHOICES and value not in _CHOICES[key]:
         raise ConfigurationError(f"{place}: {key} must be one of {', '.join(_CHOICES[key])}, not {value!r}")
     if key in _NUMBERS:
-        try:
-            number = _NUMBERS[key](value)
-        except (TypeError, ValueError):
-            number = 0
-        if number <= 0:
-            raise ConfigurationError(f"{place}: {key} must be a number above 0, not {value!r}")
-        return number
-    return str(value)
+        return _number(key, value, place)
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{place}: {key} must be text, not {value!r}")
+    return value
+
+
+def _number(key: str, value: Any, place: str) -> int | float:
+    kind = _NUMBERS[key]
+    try:
+        number = kind(value) if not isinstance(value, bool) and (kind is float or not isinstance(value, float)) else 0
+    except (TypeError, ValueError):
+        number = 0
+    if not number > 0 or not math.isfinite(number):
+        raise ConfigurationError(f"{place}: {key} must be a{' whole' if kind is int else ''} number above 0, not {value!r}")
+    return number
 
 
 def _default_store(file: Path | None) -> Path:

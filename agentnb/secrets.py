@@ -1,9 +1,12 @@
-"""Keeps secrets out of everything that is written down: the journal, cassettes, errors, logs."""
+"""Keeps secrets out of everything that is written down or shown: the journal, cassettes, errors, cells, the terminal."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
+from typing import Any
 
 MASK = "[secret]"
 _NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
@@ -17,16 +20,30 @@ _SHAPES = (
     r"(?<=Bearer )[A-Za-z0-9._~+/=-]{16,}",
 )
 _MARKS = ("sk-", "gh", "xox", "AKIA", "AIza", "eyJ", "Bearer ")
+_PLAIN_KEY = re.compile(r"^[a-z_]+$")
+_DEEPEST = 200
 _shape = re.compile("|".join(_SHAPES))
 _values: tuple[str, ...] = ()
+_traces: tuple[str, ...] = ()
 _learned: set[str] = set()
 
 
 def refresh() -> None:
     """Learn anew which values of the environment are secret: those of 8 and more characters whose name says so."""
-    global _values
+    global _values, _traces
     found = {value for name, value in os.environ.items() if len(value) >= 8 and _NAMES.search(name) and not os.path.exists(value)}  # noqa: PTH110
-    _values = tuple(sorted(found | _learned, key=len, reverse=True))
+    if {*_values} != found | _learned:
+        _values = tuple(sorted(found | _learned, key=len, reverse=True))
+        _traces = tuple(
+            {trace for value in _values for trace in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])}
+        )
+
+
+def learn(value: str) -> None:
+    """Mask this value from now on."""
+    if len(value) >= 8:
+        _learned.add(value)
+        refresh()
 
 
 def redact(text: str) -> str:
@@ -39,11 +56,49 @@ def redact(text: str) -> str:
     return text
 
 
-def learn(value: str) -> None:
-    """Mask this value from now on."""
-    if len(value) >= 8:
-        _learned.add(value)
-        refresh()
+def held_in(data: bytes) -> bool:
+    """Whether a known secret stands in these bytes."""
+    return any(value.encode("utf-8", "surrogatepass") in data for value in _values)
+
+
+def to_json(value: Any, *, sort_keys: bool = False) -> str:
+    """Compact JSON text without secrets; what JSON doesn't know, NaN and infinity among it, is written as its ``str``."""
+    try:
+        text = _dumps(value, sort_keys)
+    except (ValueError, TypeError, RecursionError):
+        return _dumps(_cleaned(value, 0), sort_keys)
+    return _dumps(_cleaned(value, 0), sort_keys) if _suspicious(text) else text
+
+
+def _dumps(value: Any, sort_keys: bool) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False, sort_keys=sort_keys)
+
+
+def _suspicious(text: str) -> bool:
+    return any(trace in text for trace in _traces) or (any(mark in text for mark in _MARKS) and _shape.search(text) is not None)
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        odd = str(value) in _values or (isinstance(value, float) and not math.isfinite(value))
+        return redact(str(value)) if odd else value
+    if depth > _DEEPEST:
+        return "…"
+    if isinstance(value, dict):
+        return {_key(key): _cleaned(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(item, depth + 1) for item in value]
+    return redact(str(value))
+
+
+def _key(key: Any) -> str:
+    """A key; plain words, such as those of our own events, are never secrets."""
+    text = str(key)
+    return text if _PLAIN_KEY.match(text) else redact(text)
 
 
 refresh()

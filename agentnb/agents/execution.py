@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from pydantic_core import to_jsonable_python
+
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.tools import Context, Tool, ToolError, as_text
 from agentnb.agents.trace import Identity, Step
@@ -15,6 +17,7 @@ from agentnb.errors import AgentNBError, ExecutionTimeout, OutputInvalid, Policy
 from agentnb.policy import Check, Decision, PolicyEngine
 from agentnb.ports.model import Message, Model, ModelRequest, ModelResponse, ToolCall, Usage, digest
 from agentnb.ports.store import Record, Turn
+from agentnb.secrets import MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Approval:
     reason: str
     code: str
     effects: str
+    input_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,9 @@ class Update:
     step: Step | None = None
 
 
+MAX_TOOL_CALLS = 64
+"""Tool calls that one answer of a model may ask for."""
+
 _INTERRUPTED = Decision("ask", "interrupted", "the process died while it ran: it may have done its work already, or not")
 
 
@@ -59,6 +66,10 @@ class Journal(Protocol):
 
     def recorded(self, step_id: str, input_hash: str) -> Step | None:
         """The step of that name and input that an earlier attempt at this run, or the run that is replayed, has finished."""
+        ...
+
+    def begun(self, step_id: str) -> int:
+        """How often this step was begun by earlier attempts at this run."""
         ...
 
     def history(self) -> list[Message]: ...
@@ -171,7 +182,11 @@ class Execution:
         raise StepLimitExceeded(spec.max_steps)
 
     def _release(self, text: str) -> str:
-        self._enforce(Check("output", text, self.job.spec.name))
+        try:
+            self._enforce(Check("output", text, self.job.spec.name))
+        except PolicyDenied:
+            self._emit(None)
+            raise
         return text
 
     def _remember(self, prompt: str, text: str) -> Sequence[Record]:
@@ -211,6 +226,9 @@ class Execution:
         return response
 
     async def _call_tools(self, step_id: str, calls: Sequence[ToolCall]) -> list[Message]:
+        if len(calls) > MAX_TOOL_CALLS:
+            text = f"Error: {len(calls)} tool calls at once are too many, none was made: make at most {MAX_TOOL_CALLS}"
+            return [Message("tool", text, tool_call_id=call.id) for call in calls]
         tasks = [asyncio.ensure_future(self._call_tool(f"{step_id}.t{number}", call)) for number, call in enumerate(calls, start=1)]
         try:
             return list(await asyncio.gather(*tasks))
@@ -224,13 +242,13 @@ class Execution:
         key = digest({"tool": call.name, "arguments": call.arguments})
         step = Step(step_id, "tool", call.name, started_ms=self.milliseconds, input=call.arguments, input_hash=key)
         found = self.job.journal.recorded(step_id, key)
-        if found is not None and found.status not in ("running", "waiting"):
+        if found is not None and found.output is not None:
             self._finish(replace(step, input=found.input), found.status, output=found.output, error=found.error, replayed=True)
             return Message("tool", str(found.output), tool_call_id=call.id)
         try:
             text = await self._attempt_tool(step, call, begun=found is not None and found.status == "running")
         except ToolError as error:
-            text = f"Error: {error}"
+            text = self._told(call.name, error)
             self._finish(self.steps.get(step_id, step), "failed", output=text, error=str(error))
         except AgentNBError as error:
             self._finish(self.steps.get(step_id, step), "failed", error=str(error))
@@ -242,29 +260,36 @@ class Execution:
         if tool is None:
             names = ", ".join(tool.name for tool in self.job.spec.tools) or "none"
             raise ToolError(f"there is no tool {call.name!r}; there are: {names}")
+        if MASK in call.arguments:
+            raise ToolError("the arguments held a secret, which is not kept: ask for the call again")
         arguments = tool.parse(call.arguments)
-        step = replace(step, input=arguments)
+        step = replace(step, input=_plain(arguments))
         arguments = await self._permit(step, tool, call.arguments, arguments, begun=begun and not tool.idempotent)
-        step = replace(step, input=arguments, started_ms=self.milliseconds)
+        step = replace(step, input=_plain(arguments), started_ms=self.milliseconds)
         self._show(step)
         self.job.journal.write(self.job.identity.step_event(step))
-        text = as_text(await self._run_tool(tool, arguments, step.id))
-        decision = self.job.policy.decide(Check("tool_result", text, self.job.spec.name, tool.name))
-        if decision.verdict == "deny":
-            self._note_denial("tool_result", decision)
-            raise ToolError(f"the result of {tool.name} was withheld by policy ({decision.code}): {decision.reason}")
+        identity = self.job.identity
+        context = Context(self.job.deps, identity.run_id, identity.agent, identity.agent_id, identity.session, identity.user, step.id)
+        text = await tool.call(arguments, context)
+        withheld = self._withheld(tool.name, text)
+        if withheld:
+            raise ToolError(f"the result of {tool.name} was {withheld}")
         self._finish(step, output=text)
         return text
 
-    async def _run_tool(self, tool: Tool, arguments: Mapping[str, Any], step_id: str) -> Any:
-        identity = self.job.identity
-        context = Context(self.job.deps, identity.run_id, identity.agent, identity.agent_id, identity.session, identity.user, step_id)
-        try:
-            return await tool.call(arguments, context)
-        except ToolError:
-            raise
-        except Exception as error:
-            raise ToolError(f"{tool.name} raised {type(error).__name__}: {error}") from error
+    def _told(self, tool: str, error: ToolError) -> str:
+        """What the model is told of a failed call; also that goes through the policy."""
+        text = f"Error: {error}"
+        withheld = self._withheld(tool, text)
+        return f"Error: {tool} failed, and its message was {withheld}" if withheld else text
+
+    def _withheld(self, tool: str, text: str) -> str:
+        """Why the model may not read this, or an empty string."""
+        decision = self.job.policy.decide(Check("tool_result", text, self.job.spec.name, tool))
+        if decision.verdict == "allow":
+            return ""
+        self._note_denial("tool_result", decision)
+        return f"withheld by policy ({decision.code}): {decision.reason}"
 
     async def _permit(self, step: Step, tool: Tool, raw: str, arguments: dict[str, Any], *, begun: bool) -> dict[str, Any]:
         """The arguments with which the call may be made.
@@ -275,7 +300,9 @@ class Execution:
         """
         facts = {"declared": True, "approval": tool.approval, "effects": tool.effects}
         check = Check("tool_call", raw, self.job.spec.name, tool.name, facts)
-        decision = _INTERRUPTED if begun else self._enforce(check)
+        decision = self._enforce(check)
+        if begun:
+            decision = _INTERRUPTED
         if decision.verdict == "allow":
             return arguments
         answer = await self._ask(step, tool, arguments, decision)
@@ -288,8 +315,8 @@ class Execution:
         return tool.parse(edited)
 
     async def _ask(self, step: Step, tool: Tool, arguments: Mapping[str, Any], decision: Decision) -> Answer:
-        suffix = "i" if decision is _INTERRUPTED else "a"
-        question = replace(step, id=f"{step.id}.{suffix}", kind="approval", status="waiting", input=dict(arguments))
+        suffix = f"i{self.job.journal.begun(step.id)}" if decision is _INTERRUPTED else "a"
+        question = replace(step, id=f"{step.id}.{suffix}", kind="approval", status="waiting", input=_plain(arguments))
         found = self.job.journal.recorded(question.id, question.input_hash)
         if found is not None and found.status == "completed":
             self._finish(question, output=found.output, replayed=True)
@@ -300,10 +327,11 @@ class Execution:
             question.id,
             self.job.spec.name,
             tool.name,
-            dict(arguments),
+            question.input,
             decision.reason,
             decision.code,
             tool.effects,
+            question.input_hash,
         )
         self._pause()
         try:
@@ -355,3 +383,9 @@ class Execution:
     def _emit(self, text: str | None) -> None:
         if self.job.listener is not None and text != "":
             self.job.listener(Update(text=text))
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as JSON can hold them: what people see, edit, and the journal keeps."""
+    plain: dict[str, Any] = to_jsonable_python(dict(arguments), fallback=str)
+    return plain

@@ -14,6 +14,7 @@ from agentnb.agents.tools import Tool
 from agentnb.errors import DefinitionError
 from agentnb.ports.model import canonical
 from agentnb.ports.store import Definition
+from agentnb.secrets import held_in
 
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -128,7 +129,10 @@ def _pickled(functions: dict[str, Any]) -> tuple[bytes, str]:
     import cloudpickle
 
     try:
-        return cloudpickle.dumps(functions), ""
+        code = cloudpickle.dumps(functions)
+        if held_in(code):
+            return b"", "a function holds a secret, which is not kept: read it with context.secret(…) instead"
+        return code, ""
     except Exception as error:
         return b"", f"{', '.join(name or 'output' for name in functions)}: {type(error).__name__}: {error}"
 

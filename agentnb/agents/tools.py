@@ -10,6 +10,8 @@ import os
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, get_origin, get_type_hints, overload
 
@@ -22,6 +24,7 @@ from agentnb.ports.model import ToolSpec
 
 Deps = TypeVar("Deps")
 Effects = Literal["none", "read", "write"]
+_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
 
 
@@ -135,8 +138,8 @@ class Tool:
             ToolError: They are no JSON object, or don't fit the signature; the message says which one and why.
         """
         try:
-            data = json.loads(arguments or "{}")
-        except ValueError as error:
+            data = json.loads(arguments or "{}", parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
             raise ToolError(f"the arguments of {self.name} are not JSON: {error}") from None
         try:
             parsed: dict[str, Any] = self._arguments.validate_python(data)
@@ -147,23 +150,33 @@ class Tool:
             raise ToolError(f"bad arguments for {self.name}: {findings}") from None
         return parsed
 
-    async def call(self, arguments: Mapping[str, Any], context: Context[Any]) -> Any:
-        """Run it; a synchronous function runs in a thread."""
+    async def call(self, arguments: Mapping[str, Any], context: Context[Any]) -> str:
+        """Run it, and give its result as text; a synchronous function runs in a thread of its own.
+
+        Raises:
+            ToolError: It raised, took too long, or returned what no text can be made of.
+        """
         given = {**arguments, **({self._context: context} if self._context else {})}
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(self.timeout) as limit:
                 if inspect.iscoroutinefunction(self.function):
-                    return await self.function(**given)
-                result = await asyncio.to_thread(self.function, **given)
-                return await result if inspect.isawaitable(result) else result
-        except TimeoutError:
+                    return as_text(await self.function(**given))
+                return await _in_thread(lambda: as_text(self.function(**given)))
+        except TimeoutError as error:
             context._stop.set()
-            if self.timeout is None:
-                raise
-            raise ToolError(f"{self.name} timed out after {self.timeout:g} s") from None
+            if limit.expired():
+                raise ToolError(f"{self.name} timed out after {self.timeout:g} s") from None
+            raise ToolError(f"{self.name} raised {type(error).__name__}: {error}") from error
         except asyncio.CancelledError:
             context._stop.set()
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ToolError(f"{self.name} cancelled itself") from None
+        except ToolError:
             raise
+        except BaseException as error:
+            raise ToolError(f"{self.name} raised {type(error).__name__}: {error}") from error
 
 
 @overload
@@ -197,6 +210,10 @@ def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> Tool
     return functools.partial(Tool, **settings)
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
 def as_tool(value: Tool | Callable[..., Any]) -> Tool:
     """A tool as it is; a plain function as a tool."""
     if isinstance(value, Tool):
@@ -212,10 +229,38 @@ def as_text(result: Any) -> str:
         return result
     if isinstance(result, bytes | bytearray):
         raise ToolError(f"the tool returned {len(result):,} bytes of binary data; return text, or something that JSON can hold")
+    if inspect.isgenerator(result) or inspect.isasyncgen(result) or inspect.isawaitable(result):
+        raise ToolError(f"the tool returned a {type(result).__name__}; return the values themselves, as a list")
     try:
-        return TypeAdapter(Any).dump_json(result).decode()
-    except (ValueError, TypeError):
+        return _ANYTHING.dump_json(result).decode()
+    except (ValueError, TypeError, RecursionError):
         return str(result)
+
+
+async def _in_thread(work: Callable[[], str]) -> str:
+    """Like ``asyncio.to_thread``, but no pool that fills up, and nothing that a process has to wait for at its end."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[tuple[str, BaseException | None]] = loop.create_future()
+    context = copy_context()
+
+    def settle(text: str, error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result((text, error))
+
+    def run() -> None:
+        text, failure = "", None
+        try:
+            text = context.run(work)
+        except BaseException as error:
+            failure = error
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, text, failure)
+
+    threading.Thread(target=run, name="agentnb-tool", daemon=True).start()
+    text, failure = await done
+    if failure is not None:
+        raise failure
+    return text
 
 
 def _rebuild(function: Callable[..., Any], settings: dict[str, Any]) -> Tool:
@@ -237,10 +282,11 @@ def _documentation(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
 def _signature(function: Callable[..., Any], name: str, documented: Mapping[str, str]) -> tuple[str, TypeAdapter[dict[str, Any]]]:
     try:
         hints = get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise ConfigurationError(f"tool {name}: an annotation can't be resolved: {error}") from None
+        parameters = inspect.signature(function).parameters.values()
+    except (NameError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"tool {name}: its signature can't be read: {error}. Wrap it in a function with annotations") from None
     context, fields = "", {}
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             raise ConfigurationError(f"tool {name}: the parameter {parameter} can't be described to a model: use named parameters only")
         hint = hints.get(parameter.name)

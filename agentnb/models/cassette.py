@@ -13,7 +13,7 @@ from typing import Any
 
 from agentnb.errors import CassetteMiss, ConfigurationError
 from agentnb.ports.model import Emit, Model, ModelRequest, ModelResponse
-from agentnb.secrets import redact
+from agentnb.secrets import to_json
 
 
 class RecordingModel:
@@ -26,7 +26,7 @@ class RecordingModel:
     async def generate(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
         response = await self._model.generate(request, emit)
         line = {"key": request.sha256(), "request": request.as_dict(), "response": response.as_dict()}
-        text = redact(json.dumps(line, ensure_ascii=False, default=str))
+        text = to_json(line)
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="utf-8", errors="replace") as cassette:
@@ -44,7 +44,7 @@ class Cassette:
         self._answers: dict[str, list[ModelResponse]] = defaultdict(list)
         self._played: dict[str, int] = defaultdict(int)
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"the cassette {file} can't be read: {getattr(error, 'strerror', None) or error}") from error
         for number, line in enumerate(lines, start=1):

@@ -77,19 +77,22 @@ class PolicyEngine:
         return best
 
     def enforce(self, check: Check) -> Decision:
-        """Like ``decide``, but a refusal is raised.
+        """Like ``decide``, but a refusal is raised; so is a question where no tool call is in question, for nobody can be asked there.
 
         Raises:
             PolicyDenied: The chain refuses.
         """
         decision = self.decide(check)
-        if decision.verdict == "deny":
+        if decision.verdict == "deny" or (decision.verdict == "ask" and check.stage != "tool_call"):
             raise PolicyDenied(check.stage, decision.code, decision.reason)
         return decision
 
 
 def _ask(rule: Rule, check: Check) -> Decision | None:
     try:
-        return rule.check(check)
+        decision = rule.check(check)
+        if decision is None or (isinstance(decision, Decision) and decision.verdict in _RANK):
+            return decision
+        return Decision("deny", "rule_failed", f"the rule {type(rule).__name__} gave no verdict but {decision!r}")
     except Exception as error:
         return Decision("deny", "rule_failed", f"the rule {type(rule).__name__} failed: {type(error).__name__}: {error}")

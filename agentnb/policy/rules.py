@@ -139,6 +139,6 @@ def _without_user(place: str, value: Any) -> WithoutUser:
 
 
 def _seconds(place: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ConfigurationError(f"{place}: must be a number of seconds above 0, not {value!r}")
     return float(value)

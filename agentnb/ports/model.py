@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from agentnb.secrets import redact
+from agentnb.secrets import to_json
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -224,10 +223,10 @@ class Embedder(Protocol):
 
 
 def canonical(data: object) -> str:
-    """JSON text that is the same for equal data: sorted keys, no spaces, UTF-8."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    """JSON text that is the same for equal data: sorted keys, no spaces, no secrets."""
+    return to_json(data, sort_keys=True)
 
 
 def digest(data: object) -> str:
     """SHA-256, as hex, of the canonical JSON without its secrets: so it can be found again from what was written down."""
-    return hashlib.sha256(redact(canonical(data)).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(canonical(data).encode("utf-8", "surrogatepass")).hexdigest()

@@ -200,12 +200,12 @@ class Store(Protocol):
         """Take a run over: the attempt number grows by one.
 
         Raises:
-            LeaseLost: Somebody else was quicker: its attempt number is no longer the expected one.
+            LeaseLost: Somebody else was quicker: its attempt number is no longer the expected one, or it has ended.
         """
         ...
 
-    def renew(self, owner: str, until: float) -> None:
-        """Prolong the leases of all unfinished runs of an owner."""
+    def renew(self, run_ids: Sequence[str], owner: str, until: float) -> None:
+        """Prolong the leases of runs that are unfinished and still the owner's."""
         ...
 
     def definition(self, key: str) -> Definition:

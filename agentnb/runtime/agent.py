@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +27,7 @@ from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import AgentResult, StreamEvent
 from agentnb.runtime.runtime import Runtime, current
 
+_registering = threading.Lock()
 OPTIONS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop"})
 
 
@@ -65,8 +67,8 @@ class Agent:
         origin: str | None = None,
         **options: Any,
     ) -> None:
-        if not name or not name.strip():
-            raise ConfigurationError("an agent needs a name")
+        if not name or not name.strip() or len(name) > 200 or not name.isprintable():
+            raise ConfigurationError(f"an agent needs a name of 1 to 200 printable characters, not {name[:50]!r}")
         unknown = sorted(options.keys() - OPTIONS)
         if unknown:
             raise ConfigurationError(f"Agent({name!r}): unknown argument {unknown[0]!r}; model options are: {', '.join(sorted(OPTIONS))}")
@@ -139,9 +141,10 @@ class Agent:
         Raises:
             AgentNBError: Something is missing; the agent is FAILED then, and can be initialised again.
         """
-        if self._record is None:
-            self._record = self.runtime.register(self.spec, self.origin, replay)
-        return self._record
+        with _registering:
+            if self._record is None:
+                self._record = self.runtime.register(self.spec, self.origin, replay)
+            return self._record
 
     def terminate(self) -> None:
         """End it for good; its runs stay."""
@@ -225,8 +228,9 @@ def _unique(tools: Sequence[Tool]) -> tuple[Tool, ...]:
 def _positive(name: str, value: Any, default: Any) -> Any:
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise ConfigurationError(f"{name} must be a number above 0, not {value!r}")
+    kinds = int if isinstance(default, int) else int | float
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < float("inf"):
+        raise ConfigurationError(f"{name} must be a {'whole ' if isinstance(default, int) else ''}number above 0, not {value!r}")
     return value
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +14,11 @@ from agentnb.agents import spec as agent_specs
 from agentnb.agents.execution import Execution, Job, Listener, Outcome
 from agentnb.agents.identity import new_run_id
 from agentnb.agents.spec import AgentSpec
-from agentnb.agents.trace import Identity, Step, steps_of
+from agentnb.agents.trace import Identity
 from agentnb.errors import AgentNBError, ExecutionCancelled, ExecutionTimeout, IllegalTransition, LeaseLost, PolicyDenied, StoreError
 from agentnb.ports.store import FINAL, AgentRecord, Fence, Reason, Run, RunChange, Status, now
 from agentnb.runtime.approvals import Presenter, RunApprover
-from agentnb.runtime.journal import RunJournal, latest
+from agentnb.runtime.journal import Past, RunJournal
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.results import AgentResult
 from agentnb.runtime.watch import ActiveRun
@@ -63,7 +62,9 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
         AgentNBError: It failed; ``run_id`` says in which run.
         asyncio.CancelledError: The awaiting task was cancelled; so is the run.
     """
+    secrets.refresh()
     runtime.agents.require_ready(agent)
+    runtime.deps[agent.definition] = options.deps
     run_id = new_run_id("exec")
     run = Run(
         id=run_id,
@@ -83,7 +84,7 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
     )
     identity = _identity(run, options)
     runtime.store.write(run, identity.event("agent.executing", status="running", input_data=prompt))
-    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run))
+    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run.session))
 
 
 async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -> AgentResult:
@@ -94,6 +95,7 @@ async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -
         LeaseLost: Another process executes it.
         DefinitionError: Its agent can't be loaded here.
     """
+    secrets.refresh()
     run = runtime.store.run(run_id)
     if run.status in FINAL:
         raise IllegalTransition(f"run {run.id} is {run.status}, there is nothing to resume: `%agentnb replay {run.id}` runs it again")
@@ -102,15 +104,16 @@ async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -
     spec = agent_specs.load(runtime.store.definition(run.definition))
     run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
     replayed_from = run.input["replay"]
-    options = replace(options, replay=options.replay or (Path(replayed_from) if replayed_from else None))
+    deps = runtime.deps.get(run.definition) if options.deps is None else options.deps
+    options = replace(options, deps=deps, replay=options.replay or (Path(replayed_from) if replayed_from else None))
     identity = _identity(run, options)
     runtime.store.write(
         RunChange(run.id, {"status": "running"}),
         identity.event("agent.resumed", status="running", attempt=run.attempt),
         fence=Fence(run.id, run.attempt),
     )
-    done = latest(steps_of(runtime.store.events(run.id)))
-    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run, done))
+    past = Past.of(runtime.store.events(run.id))
+    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run.session, past))
 
 
 async def replay(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT, *, live: bool = False) -> AgentResult:
@@ -124,8 +127,12 @@ async def replay(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT, *
 
     Raises:
         Diverged: It asks for something else than then.
+        IllegalTransition: The run has not ended.
     """
+    secrets.refresh()
     source = runtime.store.run(run_id)
+    if source.status not in FINAL:
+        raise IllegalTransition(f"run {source.id} has not ended: resume it, or cancel it, before you replay it")
     spec = agent_specs.load(runtime.store.definition(source.definition))
     new_id = new_run_id("exec")
     run = replace(
@@ -147,8 +154,9 @@ async def replay(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT, *
     )
     identity = _identity(run, options)
     runtime.store.write(run, identity.event("agent.executing", status="running", input_data=source.input["prompt"], replay_of=source.id))
-    done = latest([step for step in steps_of(runtime.store.events(source.id)) if step.status in ("completed", "failed")])
-    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, source, done, "" if live else source.id))
+    past = Past.replayed(source.id, runtime.store.events(source.id), live=live)
+    options = replace(options, deps=runtime.deps.get(run.definition) if options.deps is None else options.deps)
+    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, source.session, past))
 
 
 def end_ownerless(runtime: Runtime, run: Run) -> None:
@@ -161,13 +169,11 @@ def _identity(run: Run, options: RunOptions) -> Identity:
     return Identity(run.id, run.agent_id, run.name, run.session, run.user, options.workflow_id, options.workflow_step)
 
 
-def _journal(runtime: Runtime, run: Run, place: Run, done: Mapping[str, Step] | None = None, replay_of: str = "") -> RunJournal:
-    fence = Fence(run.id, run.attempt)
-    return RunJournal(runtime.store, fence, session=place.session, turn=place.input["turn"], done=done, replay_of=replay_of)
+def _journal(runtime: Runtime, run: Run, session: str, past: Past | None = None) -> RunJournal:
+    return RunJournal(runtime.store, Fence(run.id, run.attempt), session=session, turn=run.input["turn"], past=past)
 
 
 async def _drive(runtime: Runtime, spec: AgentSpec, run: Run, identity: Identity, options: RunOptions, journal: RunJournal) -> AgentResult:
-    secrets.refresh()
     active = ActiveRun(run.id)
     execution: Execution | None = None
     try:
@@ -179,6 +185,7 @@ async def _drive(runtime: Runtime, spec: AgentSpec, run: Run, identity: Identity
         execution = Execution(job)
         worker = active.start(execution.run())
         runtime.watch.add(active)
+        runtime.watch.deliver(run.id)
         outcome = await worker
         return _complete(runtime, run, identity, execution, outcome)
     except BaseException as error:
@@ -214,6 +221,14 @@ def _complete(runtime: Runtime, run: Run, identity: Identity, execution: Executi
     )
     trace = tuple(execution.steps.values())
     return AgentResult(outcome.output, outcome.text, "completed", spec.name, identity.agent_id, run.id, milliseconds, usage, trace)
+
+
+def _release(runtime: Runtime, run: Run, error: PolicyDenied) -> None:
+    """Leave a resumed run waiting, for whoever can answer, rather than end what others began."""
+    error.run_id = run.id
+    change = RunChange(run.id, {"status": "waiting", "owner": "", "lease_until": 0.0})
+    with suppress(StoreError, LeaseLost):
+        runtime.store.write(change, fence=Fence(run.id, run.attempt))
 
 
 def _end(runtime: Runtime, run: Run, identity: Identity, execution: Execution | None, error: BaseException) -> None:

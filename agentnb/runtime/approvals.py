@@ -9,9 +9,12 @@ from agentnb.agents.execution import Answer, Approval
 from agentnb.agents.trace import Identity, Step
 from agentnb.errors import PolicyDenied
 from agentnb.policy.rules import PolicySettings
-from agentnb.ports.store import RunChange
+from agentnb.ports.store import Event, RunChange
 from agentnb.runtime.journal import RunJournal
 from agentnb.runtime.watch import ActiveRun
+
+UNAVAILABLE = "approval_unavailable"
+"""Reason code of a refusal because nobody was there."""
 
 
 class Presenter(Protocol):
@@ -41,21 +44,39 @@ class RunApprover:
         Raises:
             PolicyDenied: Nobody is there to ask, and the policy doesn't decide otherwise.
         """
-        if self._presenter is None and self._settings.without_user == "deny":
-            raise PolicyDenied(
-                "tool_call",
-                "approval_unavailable",
-                f"{approval.tool} needs an approval and nobody is here to give it: run it in JupyterLab, "
-                "or set policy.without_user to wait or approve in agentnb.toml",
-            )
+        answers = self._run.answers(f"answer:{approval.step_id}")
+        given = _matching(answers, approval)
+        if given is not None:
+            return given
         if self._presenter is None and self._settings.without_user == "approve" and approval.code != "interrupted":
             return Answer("approve", by="policy", note="policy.without_user = approve")
-        return await self._wait(approval)
+        if self._presenter is None and self._settings.without_user == "deny":
+            if self._journal.resumed:
+                self._journal.write(self._requested(approval))
+            raise PolicyDenied("tool_call", UNAVAILABLE, _unavailable(approval))
+        return await self._wait(approval, answers)
 
-    async def _wait(self, approval: Approval) -> Answer:
-        future = self._run.expect(f"answer:{approval.step_id}")
-        step = Step(approval.step_id, "approval", approval.tool, "waiting", input=dict(approval.arguments))
-        requested = self._identity.event(
+    async def _wait(self, approval: Approval, answers: asyncio.Queue[Any]) -> Answer:
+        self._open += 1
+        self._journal.write(self._requested(approval), RunChange(self._identity.run_id, {"status": "waiting"}))
+        try:
+            if self._presenter is not None:
+                self._presenter.present(approval, self._settings.approval_timeout)
+            async with asyncio.timeout(self._settings.approval_timeout):
+                while True:
+                    payload = await answers.get()
+                    if _belongs(payload, approval):
+                        return parse_answer(payload)
+        except TimeoutError:
+            return Answer("deny", by="policy", note=f"nobody answered within {self._settings.approval_timeout:g} s")
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._journal.write(RunChange(self._identity.run_id, {"status": "running"}))
+
+    def _requested(self, approval: Approval) -> Event:
+        step = Step(approval.step_id, "approval", approval.tool, "waiting", input=dict(approval.arguments), input_hash=approval.input_hash)
+        return self._identity.event(
             "agent.approval_requested",
             status="waiting",
             input_data=step.input,
@@ -67,27 +88,36 @@ class RunApprover:
             code=approval.code,
             effects=approval.effects,
         )
-        self._open += 1
-        self._journal.write(requested, RunChange(self._identity.run_id, {"status": "waiting"}))
-        try:
-            if self._presenter is not None:
-                self._presenter.present(approval, self._settings.approval_timeout)
-            payload = await asyncio.wait_for(asyncio.shield(future), self._settings.approval_timeout)
-        except TimeoutError:
-            return Answer("deny", by="policy", note=f"nobody answered within {self._settings.approval_timeout:g} s")
-        finally:
-            self._open -= 1
-            if not self._open:
-                self._journal.write(RunChange(self._identity.run_id, {"status": "running"}))
-        return parse_answer(payload)
+
+
+def _matching(answers: asyncio.Queue[Any], approval: Approval) -> Answer | None:
+    """An answer to just this question that has come already."""
+    while not answers.empty():
+        payload = answers.get_nowait()
+        if _belongs(payload, approval):
+            return parse_answer(payload)
+    return None
+
+
+def _belongs(payload: Any, approval: Approval) -> bool:
+    """Whether an answer is one to this question: the same call with the same arguments."""
+    return isinstance(payload, dict) and payload.get("input_hash") == approval.input_hash
+
+
+def _unavailable(approval: Approval) -> str:
+    return (
+        f"{approval.tool} needs an approval and nobody is here to give it: run it in JupyterLab, "
+        "or set policy.without_user to wait or approve in agentnb.toml"
+    )
 
 
 def parse_answer(payload: Any) -> Answer:
     """The answer in a signal's payload; anything but a clear approval is a denial."""
     data = payload if isinstance(payload, dict) else {}
     arguments = data.get("arguments")
+    sound = arguments is None or isinstance(arguments, dict)
     return Answer(
-        "approve" if data.get("verdict") == "approve" else "deny",
+        "approve" if data.get("verdict") == "approve" and sound else "deny",
         arguments if isinstance(arguments, dict) else None,
         str(data.get("by", "")),
         str(data.get("note", "")),

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 POLL_SECONDS = 0.05
+_here = threading.local()
 
 
 def run_sync(work: Coroutine[Any, Any, Result], idle: Callable[[], None] | None = None) -> Result:
@@ -23,9 +24,16 @@ def run_sync(work: Coroutine[Any, Any, Result], idle: Callable[[], None] | None 
         work: What to run. It sees the context variables of the caller.
         idle: Called on the calling thread every ``POLL_SECONDS`` seconds meanwhile, as to ask the user something.
     """
-    bridge = _Bridge.of_this_process()
-    if threading.current_thread() is bridge.thread:
-        bridge = _Bridge()
+    nested = getattr(_here, "bridge", False)
+    bridge = _Bridge() if nested else _Bridge.of_this_process()
+    try:
+        return _run_on(bridge, work, idle)
+    finally:
+        if nested:
+            bridge.close()
+
+
+def _run_on(bridge: _Bridge, work: Coroutine[Any, Any, Result], idle: Callable[[], None] | None) -> Result:
     future = asyncio.run_coroutine_threadsafe(work, bridge.loop)
     try:
         while not wait([future], POLL_SECONDS).done:
@@ -76,11 +84,13 @@ class _Bridge:
 
     def close(self) -> None:
         """Stop the loop, after what was begun on it is cancelled."""
+        atexit.unregister(self.close)
         if self.pid == os.getpid() and self.thread.is_alive():
             self.loop.call_soon_threadsafe(self.loop.stop)
             self.thread.join(5)
 
     def _run(self) -> None:
+        _here.bridge = True
         asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()

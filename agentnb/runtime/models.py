@@ -25,7 +25,7 @@ class Models:
         self._settings = settings
         self._providers: dict[str, Provider] = {}
         self._models: dict[str, Model] = dict(given or {})
-        self._cassettes: dict[Path, Cassette] = {}
+        self._cassette: Cassette | None = None
 
     def open(self, name: str, *, record: Path | None = None, replay: Path | None = None) -> Model:
         """A model that retries, counts and prices; recording or replaying where that is asked for, here or in the settings.
@@ -34,9 +34,10 @@ class Models:
             UnknownModel: There is no such provider or model.
             MissingKey: Its provider needs a key.
         """
-        replay = replay or self._settings.replay
         if replay is not None:
-            return ReplayingModel(self._cassette(replay))
+            return ReplayingModel(Cassette(replay))
+        if self._settings.replay is not None:
+            return ReplayingModel(self._shared_cassette(self._settings.replay))
         if name not in self._models:
             self._models[name] = self._made(name)
         model = self._models[name]
@@ -92,10 +93,10 @@ class Models:
         table = self._settings.models.get(word, {})
         return {key: value for key, value in table.items() if key not in _WRAPPING}, {key: table[key] for key in _WRAPPING & table.keys()}
 
-    def _cassette(self, file: Path) -> Cassette:
-        if file not in self._cassettes:
-            self._cassettes[file] = Cassette(file)
-        return self._cassettes[file]
+    def _shared_cassette(self, file: Path) -> Cassette:
+        if self._cassette is None:
+            self._cassette = Cassette(file)
+        return self._cassette
 
 
 class _PricedModel:

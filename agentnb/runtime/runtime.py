@@ -21,10 +21,12 @@ from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Store
 from agentnb.runtime import agent_runs
 from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.models import Models
-from agentnb.runtime.owner import is_dead
+from agentnb.runtime.owner import is_dead, this_process
 from agentnb.runtime.registry import AgentRegistry
 from agentnb.runtime.results import AgentResult
 from agentnb.runtime.watch import Watch
+
+_ANSWER = "answer:"
 
 
 class Runtime:
@@ -37,6 +39,7 @@ class Runtime:
 
     Attributes:
         presenter: Shows approvals to the person in front of this process; None where there is nobody.
+        deps: What agents of this process were last given, by the hash of their definition: for those that are resumed here.
     """
 
     def __init__(self, settings: Settings | None = None, *, store: Store | None = None, models: Mapping[str, Model] | None = None) -> None:
@@ -48,6 +51,7 @@ class Runtime:
         self.agents = AgentRegistry(self.store)
         self.watch = Watch(self.store)
         self.presenter: Presenter | None = None
+        self.deps: dict[str, Any] = {}
 
     def get(self, run_id: str) -> Run:
         """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
@@ -96,12 +100,9 @@ class Runtime:
         Raises:
             IllegalTransition: It has ended.
         """
-        run = self.store.run(run_id)
-        if run.status in FINAL:
-            raise IllegalTransition(f"run {run.id} is {run.status} already")
-        self.store.write(Signal(run.id, name, payload))
-        self.watch.deliver(run.id)
-        return run
+        if name.startswith(_ANSWER):
+            raise ConfigurationError("an approval is answered with Runtime.answer, which checks that it was asked")
+        return self._tell(run_id, name, payload)
 
     def answer(self, run_id: str, step_id: str, answer: Answer) -> bool:
         """Answer an approval; True where the run's process is gone, so that it takes a ``resume`` to go on.
@@ -110,10 +111,16 @@ class Runtime:
             ConfigurationError: No such approval is waiting.
         """
         run = self.store.run(run_id)
-        if step_id not in {event.step_id for event in self.pending(run.id)}:
+        asked = next((event for event in self.pending(run.id) if event.step_id == step_id), None)
+        if asked is None:
             raise ConfigurationError(f"run {run.id} waits for no approval {step_id!r}: it was answered already, or timed out")
+        name = f"{_ANSWER}{step_id}"
+        if any(signal.name == name and signal.payload.get("input_hash") == asked.input_hash for signal in self.store.signals(run.id)):
+            raise ConfigurationError(
+                f"the approval {step_id!r} of run {run.id} was answered already; `agentnb runs resume {run.id}` goes on with it"
+            )
         payload = {"verdict": answer.verdict, "arguments": answer.arguments, "by": answer.by or self.settings.user, "note": answer.note}
-        self.signal(run.id, f"answer:{step_id}", payload)
+        self._tell(run.id, name, {**payload, "input_hash": asked.input_hash})
         return not self.is_alive(run)
 
     def cancel(self, run_id: str) -> Run:
@@ -141,7 +148,17 @@ class Runtime:
 
     def is_alive(self, run: Run) -> bool:
         """Whether some process executes it, or may well do."""
+        if run.owner == this_process():
+            return self.watch.get(run.id) is not None
         return bool(run.owner) and run.lease_until > time.time() and not is_dead(run.owner)
+
+    def _tell(self, run_id: str, name: str, payload: Any) -> Run:
+        run = self.store.run(run_id)
+        if run.status in FINAL:
+            raise IllegalTransition(f"run {run.id} is {run.status} already")
+        self.store.write(Signal(run.id, name, payload))
+        self.watch.deliver(run.id)
+        return run
 
     def _check(self, spec: AgentSpec, replay: Path | None) -> None:
         self.open_model(spec.model, replay=replay)

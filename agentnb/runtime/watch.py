@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from agentnb.errors import StoreError
 from agentnb.ports.store import Signal, Store
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 
 POLL_SECONDS = 0.2
+_log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
@@ -29,16 +30,16 @@ class ActiveRun:
         self.seen = 0
         self._task: asyncio.Task[Any] | None = None
         self._loop = asyncio.get_running_loop()
-        self._answers: dict[str, asyncio.Future[Any]] = {}
+        self._answers: dict[str, asyncio.Queue[Any]] = {}
 
     def start(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         """The task that does the run's work, and that a signal cancels."""
         self._task = task = self._loop.create_task(work)
         return task
 
-    def expect(self, name: str) -> asyncio.Future[Any]:
-        """A future of the payload of the next signal of that name; to be called on the run's own loop."""
-        return self._answers.setdefault(name, self._loop.create_future())
+    def answers(self, name: str) -> asyncio.Queue[Any]:
+        """The payloads of the signals of that name, as they come; to be used on the run's own loop."""
+        return self._answers.setdefault(name, asyncio.Queue())
 
     def deliver(self, signal: Signal) -> None:
         """Hand a signal over, from any thread."""
@@ -54,9 +55,7 @@ class ActiveRun:
             self._task.cancel()
 
     def _answer(self, signal: Signal) -> None:
-        future = self.expect(signal.name)
-        if not future.done():
-            future.set_result(signal.payload)
+        self.answers(signal.name).put_nowait(signal.payload)
 
 
 class Watch:
@@ -105,13 +104,19 @@ class Watch:
                     self._thread = None
                     return
             try:
+                if names and time.monotonic() - renewed > LEASE_SECONDS / 3:
+                    self._store.renew(names, this_process(), time.time() + LEASE_SECONDS)
+                    renewed = time.monotonic()
                 latest = self._store.version()
                 if latest != version:
                     version = latest
-                    for name in names:
-                        self.deliver(name)
-                if names and time.monotonic() - renewed > LEASE_SECONDS / 3:
-                    self._store.renew(this_process(), time.time() + LEASE_SECONDS)
-                    renewed = time.monotonic()
-            except StoreError:
-                continue
+                    self._deliver_all(names)
+            except Exception as error:
+                _log.warning("can't keep runs alive: %s", error)
+
+    def _deliver_all(self, names: list[str]) -> None:
+        for name in names:
+            try:
+                self.deliver(name)
+            except Exception as error:
+                _log.warning("can't read what run %s is told: %s", name, error)

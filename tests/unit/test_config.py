@@ -45,6 +45,13 @@ def test_profile_gives_defaults_that_the_file_overrides(tmp_path: Path) -> None:
     [
         ("tiemout = 3", "unknown key 'tiemout'"),
         ("timeout = -1", "timeout must be a number above 0"),
+        ("timeout = nan", "timeout must be a number above 0"),
+        ("timeout = true", "timeout must be a number above 0"),
+        ("max_steps = inf", "max_steps must be a whole number above 0"),
+        ("max_steps = 2.9", "max_steps must be a whole number above 0"),
+        ("model = [1]", "model must be text"),
+        ("models = 3", "models must be a table"),
+        ("[models]\nopenai = 3", "models.openai must be a table"),
         ('timeout = "soon"', "timeout must be a number above 0"),
         ('profile = "huge"', "profile must be one of"),
         ('synchronous = "off"', "synchronous must be one of normal, full"),

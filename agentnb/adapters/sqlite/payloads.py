@@ -7,32 +7,35 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from agentnb.secrets import redact
+from agentnb.errors import StoreError
+from agentnb.secrets import to_json
 
 LARGE = 16_384
 """Characters of JSON from which a value is kept as a blob."""
 
 _REFERENCE = "$blob"
+_QUOTED = "$$blob"
 
 
 def dumps(value: Any) -> str:
-    """JSON text without secrets; what JSON doesn't know is written as its ``str``."""
-    return redact(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)).encode("utf-8", "replace").decode()
+    """JSON text that a column can hold."""
+    return to_json(value).encode("utf-8", "replace").decode()
 
 
 def pack(value: Any, blobs: dict[str, str]) -> str:
     """The text for a column; what is large goes into ``blobs``, and a reference stays."""
-    text = dumps(value)
+    text = dumps(_quoted(value))
     return text if len(text) < LARGE else dumps(_reference(text, blobs))
 
 
 def pack_fields(value: Mapping[str, Any], blobs: dict[str, str]) -> str:
     """Like ``pack``, but a large mapping stays readable: only its large fields become references."""
-    text = dumps(value)
+    quoted = {key: _quoted(field) for key, field in value.items()}
+    text = dumps(quoted)
     if len(text) < LARGE:
         return text
     small = {}
-    for key, field in value.items():
+    for key, field in quoted.items():
         part = dumps(field)
         small[key] = field if len(part) < LARGE // 8 else _reference(part, blobs)
     return dumps(small)
@@ -40,21 +43,36 @@ def pack_fields(value: Mapping[str, Any], blobs: dict[str, str]) -> str:
 
 def references(text: str) -> list[str]:
     """The blobs that a column's text refers to."""
-    if _REFERENCE not in text:
+    if f'"{_REFERENCE}"' not in text:
         return []
-    value = json.loads(text)
+    value = _loads(text)
     parts = [value, *value.values()] if isinstance(value, dict) else []
     return [part[_REFERENCE] for part in parts if _is_reference(part)]
 
 
 def unpack(text: str, blobs: Mapping[str, str]) -> Any:
-    """The value again, its references replaced by the blobs' content."""
-    value = _resolved(json.loads(text), blobs)
+    """The value again, its references replaced by the blobs' content.
+
+    Raises:
+        StoreError: The text is damaged, or a blob is missing.
+    """
+    value = _resolved(_loads(text), blobs)
     return {key: _resolved(part, blobs) for key, part in value.items()} if isinstance(value, dict) else value
 
 
 def _resolved(value: Any, blobs: Mapping[str, str]) -> Any:
-    return json.loads(blobs[value[_REFERENCE]]) if _is_reference(value) and value[_REFERENCE] in blobs else value
+    if _is_reference(value):
+        if value[_REFERENCE] not in blobs:
+            raise StoreError(f"the store has lost a part of a record ({value[_REFERENCE][:12]}…): it is damaged")
+        value = _loads(blobs[value[_REFERENCE]])
+    if isinstance(value, dict) and len(value) == 1 and _QUOTED in value:
+        return {_REFERENCE: value[_QUOTED]}
+    return value
+
+
+def _quoted(value: Any) -> Any:
+    """A user's own mapping that looks like one of our references, made to look different."""
+    return {_QUOTED: value[_REFERENCE]} if isinstance(value, dict) and value.keys() == {_REFERENCE} else value
 
 
 def _reference(text: str, blobs: dict[str, str]) -> dict[str, str]:
@@ -64,4 +82,11 @@ def _reference(text: str, blobs: dict[str, str]) -> dict[str, str]:
 
 
 def _is_reference(value: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == {_REFERENCE}
+    return isinstance(value, dict) and value.keys() == {_REFERENCE} and isinstance(value[_REFERENCE], str) and len(value[_REFERENCE]) == 64
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StoreError(f"a record of the store is damaged: {error}") from None

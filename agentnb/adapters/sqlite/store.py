@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,8 @@ _SELECT_RUN = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"
 _INSERT_RUN = f"INSERT INTO runs ({', '.join(_RUN_COLUMNS)}) VALUES ({', '.join('?' * len(_RUN_COLUMNS))})"
 _SELECT_AGENT = "SELECT id, name, origin, definition, state, capabilities, created_at FROM agents"
 _NEWEST = "number = (SELECT max(number) FROM agents AS other WHERE other.name = agents.name AND other.origin = agents.origin)"
+
+_UNFINISHED = "status IN ('queued', 'running', 'waiting')"
 
 Blobs = dict[str, str]
 
@@ -76,7 +78,9 @@ class SQLiteStore:
         found = self._runs("id = ?", (run_id,), 1)
         if not found and len(run_id) >= 4:
             found = self._runs("substr(id, 1, ?) = ?", (len(run_id), run_id), 2)
-        if len(found) != 1:
+        if len(found) > 1:
+            raise UnknownName(f"several runs begin with {run_id!r}: write more of the ID")
+        if not found:
             raise RunNotFound(run_id, self.location)
         return found[0]
 
@@ -88,16 +92,17 @@ class SQLiteStore:
     def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
         with self._transaction() as execute:
             changed = execute(
-                "UPDATE runs SET owner = ?, lease_until = ?, attempt = attempt + 1 WHERE id = ? AND attempt = ?",
+                f"UPDATE runs SET owner = ?, lease_until = ?, attempt = attempt + 1 WHERE id = ? AND attempt = ? AND {_UNFINISHED}",
                 (owner, until, run_id, expect_attempt),
             ).rowcount
             if not changed:
                 raise LeaseLost(f"run {run_id} was taken over by another process")
         return self.run(run_id)
 
-    def renew(self, owner: str, until: float) -> None:
+    def renew(self, run_ids: Sequence[str], owner: str, until: float) -> None:
         with self._transaction() as execute:
-            execute("UPDATE runs SET lease_until = ? WHERE owner = ? AND status IN ('queued', 'running', 'waiting')", (until, owner))
+            for run_id in run_ids:
+                execute(f"UPDATE runs SET lease_until = ? WHERE id = ? AND owner = ? AND {_UNFINISHED}", (until, run_id, owner))
 
     def definition(self, key: str) -> Definition:
         rows = self._rows("SELECT hash, kind, name, spec, code, python FROM definitions WHERE hash = ?", (key,))

@@ -14,6 +14,22 @@ CELL_CHARACTERS = 200
 
 
 def as_prompt(value: Any) -> str:
+    """The value as text for a prompt; see ``_as_text`` for what becomes of which type.
+
+    Raises:
+        ConfigurationError: No text can be made of it.
+    """
+    try:
+        return _as_text(value)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"no text can be made of this {type(value).__name__} for a prompt: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _as_text(value: Any) -> str:
     """The value as text for a prompt.
 
     Text stays as it is; a ``pathlib.Path`` becomes the content of its file; a DataFrame a Markdown table of its first
@@ -28,6 +44,8 @@ def as_prompt(value: Any) -> str:
         return _file(value)
     if isinstance(value, bytes | bytearray):
         raise ConfigurationError(f"{len(value):,} bytes of binary data can't go into a prompt: decode them, or extract their text first")
+    if isinstance(value, type):
+        return str(value)
     if hasattr(value, "columns") and hasattr(value, "dtypes") and hasattr(value, "head"):
         return _table(value)
     if hasattr(value, "model_dump_json"):

@@ -13,6 +13,8 @@ import typer
 
 from agentnb.errors import AgentNBError, ConfigurationError, ExecutionCancelled, ExecutionTimeout, PolicyDenied
 from agentnb.notebook.tables import Table
+from agentnb.notebook.view import printable
+from agentnb.secrets import to_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -47,13 +49,13 @@ def stop(error: BaseException | str, code: int, *, as_json: bool) -> NoReturn:
     if as_json:
         put({"error": {"type": name, "message": str(error), "run": getattr(error, "run_id", "")}})
     else:
-        sys.stderr.write(f"{name}: {error}\n" if name else f"{error}\n")
+        sys.stderr.write(printable(f"{name}: {error}\n" if name else f"{error}\n"))
     raise typer.Exit(code)
 
 
 def put(value: Any) -> None:
     """Print a value as JSON."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    sys.stdout.write(json.dumps(json.loads(to_json(_plain_all(value))), ensure_ascii=False, indent=2) + "\n")
 
 
 def put_table(table: Table, key: str, *, as_json: bool) -> None:
@@ -61,8 +63,13 @@ def put_table(table: Table, key: str, *, as_json: bool) -> None:
     if as_json:
         put({key: list(table.data)})
     else:
-        sys.stdout.write(f"{table!r}\n")
+        sys.stdout.write(printable(f"{table!r}\n"))
 
 
-def _plain(value: Any) -> Any:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+def _plain_all(value: Any) -> Any:
+    """Data classes as mappings, wherever they are."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, dict):
+        return {key: _plain_all(item) for key, item in value.items()}
+    return [_plain_all(item) for item in value] if isinstance(value, list | tuple) else value

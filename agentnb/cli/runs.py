@@ -16,7 +16,7 @@ from agentnb.errors import ConfigurationError
 from agentnb.notebook import tables
 from agentnb.notebook.formats import GLYPHS, duration, usage_line
 from agentnb.notebook.questions import Questions
-from agentnb.notebook.view import TerminalView
+from agentnb.notebook.view import TerminalView, printable
 from agentnb.ports.store import Run
 from agentnb.runtime import agent_runs
 from agentnb.runtime.agent_runs import RunOptions
@@ -52,7 +52,10 @@ def show(run: RunId, as_json: Json = False) -> None:
         if as_json:
             put({**result_data(result), "pending": [event.step_id for event in runtime.pending(result.id)]})
             return
-        write = sys.stdout.write
+
+        def write(text: str) -> None:
+            sys.stdout.write(printable(text))
+
         write(f"{result.id} {GLYPHS[result.status]} {result.status} {result.reason}\n")
         write(f"{usage_line(result.agent, result.usage, result.execution_time_ms)}\n")
         for step in result.trace:

@@ -58,9 +58,12 @@ class ApprovalCard(anywidget.AnyWidget):
         if self.state != "waiting" or not data:
             return
         try:
-            arguments = json.loads(data["arguments"]) if data.get("arguments") else None
-        except ValueError as error:
+            arguments = None if data.get("arguments") is None else json.loads(data["arguments"])
+        except (ValueError, TypeError) as error:
             self.message = f"The arguments are not JSON: {error}"
+            return
+        if arguments is not None and not isinstance(arguments, dict):
+            self.message = "The arguments must be a JSON object, in braces"
             return
         try:
             self.message = self._decide(
@@ -79,32 +82,26 @@ def show(card: ApprovalCard) -> None:
 
 
 class CardPresenter:
-    """Shows approvals of this process's runs as cards in the cell that asks.
+    """Shows approvals of this process's runs as cards in the cell that asks."""
 
-    Args:
-        answered: Step that has its answer already, so that it isn't asked again.
-    """
-
-    def __init__(self, runtime: Runtime, answered: str = "") -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._answered = answered
 
     def present(self, approval: Approval, seconds: float) -> None:
-        if approval.step_id != self._answered:
-            show(ApprovalCard(approval, seconds, lambda answer: self._decide(approval, answer)))
+        show(ApprovalCard(approval, seconds, lambda answer: self._decide(approval, answer)))
 
     def _decide(self, approval: Approval, answer: Answer) -> str:
         self._runtime.answer(approval.run_id, approval.step_id, answer)
         return ""
 
 
-def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[str], Any]) -> int:
+def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[], Any]) -> int:
     """Show the cards of all approvals that a run waits for; the answer goes on with it here, where its own process is gone.
 
     Args:
         runtime: Where the run is kept.
         run_id: Its ID.
-        go_on: Is called with the step that was answered.
+        go_on: Is called once it was answered.
 
     Returns:
         How many there are.
@@ -115,12 +112,12 @@ def show_pending(runtime: Runtime, run_id: str, go_on: Callable[[str], Any]) -> 
         metadata = event.data["metadata"]
         approval = Approval(
             event.run_id, event.step_id, runtime.store.run(run_id).name, metadata["name"], event.data["input_data"],
-            metadata["reason"], metadata["code"], metadata["effects"],
+            metadata["reason"], metadata["code"], metadata["effects"], event.input_hash,
         )  # fmt: skip
 
         def decide(answer: Answer, approval: Approval = approval) -> str:
             if runtime.answer(approval.run_id, approval.step_id, answer):
-                asyncio.get_event_loop().call_soon(go_on, approval.step_id, context=here)
+                asyncio.get_event_loop().call_soon(go_on, context=here)
                 return "The run goes on here."
             return ""
 

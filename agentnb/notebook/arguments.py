@@ -103,6 +103,10 @@ def parse(line: str) -> AgentArguments | None:
         return None
     if found["record"] and found["replay"]:
         raise ConfigurationError("%%agent: --record and --replay exclude each other: record first, then replay")
+    if found["variable"] and not found["variable"].isidentifier():
+        raise ConfigurationError(f"%%agent: -o {found['variable']!r}: that is no name for a variable")
+    if found["timeout"] is not None and not 0 < found["timeout"] < float("inf"):
+        raise ConfigurationError(f"%%agent: --timeout {found['timeout']}: must be a number of seconds above 0")
     return AgentArguments(**{**found, "tools": names(found["tools"]), "context": names(found["context"])})
 
 

@@ -30,7 +30,16 @@ class BackgroundRun:
         return asyncio.shield(self._task).__await__()
 
     def __repr__(self) -> str:
-        return f"<background run, {'ended' if self.done else 'running'}; await it for its result>"
+        if not self.done:
+            return "<background run, running; await it for its result>"
+        if self._task.cancelled():
+            return "<background run, cancelled>"
+        error = self._task.exception()
+        return (
+            f"<background run, failed: {type(error).__name__}: {error}>"
+            if error
+            else "<background run, completed; await it for its result>"
+        )
 
     async def _run(self, execute: Callable[[View], Awaitable[AgentResult]], view: NotebookView) -> AgentResult:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import AgentResult
 from agentnb.runtime.runtime import Runtime, current
+from agentnb.secrets import redact
 
 if TYPE_CHECKING:
     from agentnb.notebook.extension import Extension
@@ -48,7 +50,7 @@ async def run_awaited(extension: Extension, line: str, text: str) -> None:
         return
     from agentnb.notebook.approval import CardPresenter
 
-    presenter = CardPresenter(cell.agent.runtime) if _has_user(extension) else None
+    presenter = CardPresenter(cell.agent.runtime) if has_user(extension) else None
     if cell.arguments.background:
         _start_background(extension, cell, presenter)
         return
@@ -63,7 +65,7 @@ def run_blocking(extension: Extension, line: str, text: str) -> None:
     if cell.arguments.background:
         raise ConfigurationError("%%agent: --background needs a cell of its own in a notebook")
     in_kernel = getattr(extension.shell, "kernel", None) is not None
-    questions = Questions(cell.agent.runtime) if _has_user(extension) else None
+    questions = Questions(cell.agent.runtime) if has_user(extension) else None
     view: View = NotebookView() if in_kernel else TerminalView()
     run_sync(_execute(extension, cell, view, questions), questions.ask_pending if questions else None)
 
@@ -88,9 +90,9 @@ async def _execute(extension: Extension, cell: _Cell, view: View, presenter: Pre
     except Exception as error:
         view.fail(error)
         raise quiet(error, short(error)) from None
-    view.complete(result, agent.spec.model)
     if arguments.variable:
         extension.shell.user_ns[arguments.variable] = result
+    view.complete(result, agent.spec.model)
     return result
 
 
@@ -120,8 +122,9 @@ def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
 def _context(name: str, namespace: dict[str, Any]) -> Any:
     if name in namespace:
         return namespace[name]
-    if Path(name).is_file():
-        return Path(name)
+    with suppress(OSError):
+        if Path(name).is_file():
+            return Path(name)
     raise UnknownName(f"-c {name}: there is neither a variable nor a file of that name")
 
 
@@ -183,7 +186,7 @@ def _schema(name: str | None, namespace: dict[str, Any]) -> Any:
     return namespace[name]
 
 
-def _has_user(extension: Extension) -> bool:
+def has_user(extension: Extension) -> bool:
     kernel = getattr(extension.shell, "kernel", None)
     if kernel is None:
         import sys
@@ -207,4 +210,4 @@ def quiet(error: BaseException, lines: list[str]) -> BaseException:
 
 def short(error: BaseException) -> list[str]:
     run = getattr(error, "run_id", "")
-    return [f"{type(error).__name__}: {error}", *([f"Run {run}: %agentnb show {run}"] if run else [])]
+    return [redact(f"{type(error).__name__}: {error}"), *([f"Run {run}: %agentnb show {run}"] if run else [])]

@@ -29,6 +29,8 @@ class Extension:
         self.shell.events.register("pre_run_cell", self._before)
         self.shell.events.register("post_run_cell", self._after)
         self.shell.input_transformers_cleanup.append(self._transform)
+        formatter = self.shell.display_formatter.formatters["text/html"]
+        formatter.for_type_by_name("agentnb.runtime.results", "AgentResult", _result_html)
         self.shell.set_hook("complete_command", self._complete, re_key="%agentnb")
         self.shell.set_hook("complete_command", self._complete, re_key="%%agent")
 
@@ -91,3 +93,11 @@ class Extension:
 
         line: str = event.line
         return completion.candidates(line)
+
+
+def _result_html(result: Any) -> str:
+    from agentnb.notebook import html
+    from agentnb.notebook.formats import usage_line
+
+    line = usage_line(result.agent, result.usage, result.execution_time_ms)
+    return html.answer(result.text) + html.trace(result.status, line, list(result.trace))

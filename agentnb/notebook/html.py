@@ -5,26 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from html import escape
+from html import escape as escape_html
 from typing import Any
 
 from agentnb.agents.trace import Step
 from agentnb.notebook.formats import count, duration
+from agentnb.secrets import redact
 
+DEEPEST = 20
 SHOWN = 20_000
 """Characters of one argument or result that the trace shows; the journal has all of it."""
 
 
+def escape(text: str) -> str:
+    """Text as HTML shows it, without secrets."""
+    return escape_html(redact(text))
+
+
 def markdown(text: str) -> str:
-    """Markdown as HTML; HTML in it is shown, not used, and so are links to scripts."""
-    return str(_renderer().render(text))
+    """Markdown as HTML; HTML in it is shown, not used, and so are links to scripts and pictures, which could tell on their reader."""
+    return str(_renderer().render(redact(text)))
 
 
 @cache
 def _renderer() -> Any:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
 
 
 def answer(text: str) -> str:
@@ -33,7 +40,7 @@ def answer(text: str) -> str:
 
 
 def status(name: str) -> str:
-    return f'<span class="agentnb-status" data-status="{name}">{name}</span>'
+    return f'<span class="agentnb-status" data-status="{escape(name)}">{escape(name)}</span>'
 
 
 def trace(state: str, line: str, steps: Sequence[Step], actions: str = "", *, unfolded: bool = False) -> str:
@@ -71,27 +78,28 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str =
     return f'<table class="agentnb-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def tree(value: Any) -> str:
+def tree(value: Any, depth: int = 0) -> str:
     """JSON as a tree; text as text, tables as tables."""
+    if depth > DEEPEST:
+        return escape(_plain(value))
     if isinstance(value, Mapping):
-        return (
-            "".join(f'<div><span class="agentnb-key">{escape(str(key))}</span>: {tree(item)}</div>' for key, item in value.items()) or "{}"
-        )
+        rows = (f'<div><span class="agentnb-key">{escape(str(key))}</span>: {tree(item, depth + 1)}</div>' for key, item in value.items())
+        return "".join(rows) or "{}"
     if isinstance(value, list | tuple):
         if value and all(isinstance(item, Mapping) and item.keys() == value[0].keys() for item in value):
             names = list(value[0])
-            return table(names, [[tree(item[name]) for name in names] for item in value[:100]])
-        return "".join(f"<div>– {tree(item)}</div>" for item in value[:100]) or "[]"
+            return table(names, [[tree(item[name], depth + 1) for name in names] for item in value[:100]])
+        return "".join(f"<div>– {tree(item, depth + 1)}</div>" for item in value[:100]) or "[]"
     if isinstance(value, str):
-        return _text(value)
+        return _text(value, depth)
     kind = "null" if value is None else "boolean" if isinstance(value, bool) else "number"
     return f'<span class="agentnb-value" data-type="{kind}">{escape(json.dumps(value, default=str))}</span>'
 
 
-def _text(text: str) -> str:
+def _text(text: str, depth: int) -> str:
     parsed = _json(text)
     if parsed is not None:
-        return tree(parsed)
+        return tree(parsed, depth + 1)
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text):,} characters in all)"
     if "\n" in shown:
         return f'<pre class="agentnb-value" data-type="string">{escape(shown)}</pre>'
@@ -103,7 +111,7 @@ def _json(text: str) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -136,5 +144,8 @@ def _row(step: Step, end: float) -> str:
 
 
 def _plain(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=2)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=2)
+    except (RecursionError, ValueError, TypeError):
+        text = "…"
     return text if len(text) <= SHOWN else text[:SHOWN]

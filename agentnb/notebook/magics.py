@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from agentnb import plugins
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.notebook import tables
-from agentnb.notebook.cells import quiet, short
+from agentnb.notebook.cells import has_user, quiet, short
+from agentnb.notebook.questions import Questions
 from agentnb.notebook.view import NotebookView, Output, TerminalView, View
 from agentnb.ports.store import Run
 from agentnb.runtime import agent_runs
@@ -75,20 +76,20 @@ def _show(extension: Extension, rest: str) -> None:
     if _in_kernel(extension):
         from agentnb.notebook.approval import show_pending
 
-        def go_on(answered: str) -> None:
-            task = asyncio.ensure_future(_go_on(runtime, run, NotebookView(output, stop=False), answered))
+        def go_on() -> None:
+            task = asyncio.ensure_future(_go_on(runtime, run, NotebookView(output, stop=False)))
             _resumed.add(task)
             task.add_done_callback(_resumed.discard)
 
         show_pending(runtime, run.id, go_on)
 
 
-async def _go_on(runtime: Runtime, run: Run, view: NotebookView, answered: str) -> None:
+async def _go_on(runtime: Runtime, run: Run, view: NotebookView) -> None:
     from agentnb.notebook.approval import CardPresenter
 
     view.begin(f"{run.name} · resumed", "")
     try:
-        result = await agent_runs.resume(runtime, run.id, RunOptions(listener=view.update, presenter=CardPresenter(runtime, answered)))
+        result = await agent_runs.resume(runtime, run.id, RunOptions(listener=view.update, presenter=CardPresenter(runtime)))
     except AgentNBError as error:
         view.fail(error)
     else:
@@ -111,17 +112,18 @@ def _resume(extension: Extension, rest: str) -> Any:
 
 def _watched(extension: Extension, run: Run, work: Callable[[RunOptions], Any]) -> None:
     view = _view(extension)
+    questions = Questions(current()) if has_user(extension) else None
 
     async def watched() -> None:
         view.begin(run.name, "")
         try:
-            result = await work(RunOptions(listener=view.update))
+            result = await work(RunOptions(listener=view.update, presenter=questions))
         except Exception as error:
             view.fail(error)
             raise
         view.complete(result, run.name)
 
-    run_sync(watched())
+    run_sync(watched(), questions.ask_pending if questions else None)
 
 
 def _cancel(extension: Extension, rest: str) -> None:

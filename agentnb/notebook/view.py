@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
 from agentnb.agents.execution import Update
@@ -15,8 +18,11 @@ from agentnb.errors import PolicyDenied
 from agentnb.notebook import html
 from agentnb.notebook.formats import duration, usage_line
 from agentnb.runtime.results import AgentResult
+from agentnb.secrets import redact
 
 UPDATES_PER_SECOND = 15
+_TICK_SECONDS = 1.0
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Bundle = dict[str, str]
 
@@ -51,6 +57,7 @@ class NotebookView:
         self._started = time.perf_counter()
         self._shown = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._ticking = False
         self._ended = False
 
     def begin(self, line: str, prompt: str) -> None:
@@ -79,9 +86,16 @@ class NotebookView:
         cancelled = isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
         state = "cancelled" if cancelled or type(error).__name__ == "ExecutionCancelled" else "failed"
         card = "" if cancelled else failure(error)
+        if isinstance(error, PolicyDenied) and error.stage == "output":
+            self._withhold()
         run = getattr(error, "run_id", "")
         line = " · ".join(part for part in (self._line, duration(self._milliseconds()), run) if part)
         self._close(state, line, "".join(self._pieces), list(self._steps.values()), card)
+
+    def _withhold(self) -> None:
+        """Forget an answer that the policy refused."""
+        self._pieces.clear()
+        self._steps = {name: replace(step, output=None) if step.kind == "model" else step for name, step in self._steps.items()}
 
     def _add(self, step: Step) -> None:
         self._steps[step.id] = step
@@ -89,8 +103,9 @@ class NotebookView:
             self._pieces.clear()
 
     def _soon(self) -> None:
-        if self._timer is not None or self._ended:
+        if self._ended or (self._timer is not None and not self._ticking):
             return
+        self._stop_timer()
         wait = self._shown + 1 / UPDATES_PER_SECOND - time.perf_counter()
         if wait <= 0:
             self._show()
@@ -101,6 +116,7 @@ class NotebookView:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._ticking = False
 
     def _show(self) -> None:
         self._timer = None
@@ -113,6 +129,9 @@ class NotebookView:
         stop = '<button class="agentnb-action" data-agentnb-stop>Stop</button>' if self._stop else ""
         self._send(text, html.answer(text) + html.trace("waiting" if waiting else "running", line, [], stop))
         self._shown = time.perf_counter()
+        with suppress(RuntimeError):
+            self._timer = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._show)
+            self._ticking = True
 
     def _close(self, state: str, line: str, text: str, steps: list[Step], card: str = "") -> None:
         self._ended = True
@@ -121,7 +140,7 @@ class NotebookView:
         self._send(text or line, html.answer(text) + card + html.trace(state, line, steps, buttons))
 
     def _send(self, text: str, body: str) -> None:
-        self._publish({"text/html": body, "text/markdown": text, "text/plain": text})
+        self._publish({"text/html": redact(body), "text/plain": redact(text)})
 
     def _milliseconds(self) -> float:
         return (time.perf_counter() - self._started) * 1000
@@ -161,6 +180,7 @@ class TerminalView:
             self._write("\n")
 
     def _write(self, text: str) -> None:
+        text = printable(text)
         self._at_start = text.endswith("\n")
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -179,6 +199,11 @@ class Output:
             self._handle = display(bundle, raw=True, display_id=True)
         else:
             self._handle.update(bundle, raw=True)
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: without secrets, and without the control sequences that a model could steer it by."""
+    return _CONTROL.sub("", redact(text))
 
 
 def failure(error: BaseException) -> str:

@@ -114,7 +114,11 @@ class Approval:
     stages: frozenset[Stage] = frozenset({"tool_call"})
 
     def check(self, check: Check) -> Decision | None:
-        return Decision("ask", "needs_approval", f"{check.tool} is marked approval=True") if (check.facts or {}).get("approval") else None
+        return (
+            Decision("ask", "needs_approval", f"{check.tool} is marked as needing approval")
+            if (check.facts or {}).get("approval")
+            else None
+        )
 
 
 def _size(place: str, value: Any) -> int:

@@ -17,7 +17,7 @@ from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import Identity
 from agentnb.errors import AgentNBError, ExecutionCancelled, ExecutionTimeout, IllegalTransition, LeaseLost, PolicyDenied, StoreError
 from agentnb.ports.store import FINAL, AgentRecord, Fence, Reason, Run, RunChange, Status, now
-from agentnb.runtime.approvals import Presenter, RunApprover
+from agentnb.runtime.approvals import UNAVAILABLE, Presenter, RunApprover
 from agentnb.runtime.journal import Past, RunJournal
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.results import AgentResult
@@ -192,7 +192,10 @@ async def _drive(runtime: Runtime, spec: AgentSpec, run: Run, identity: Identity
         failure = (
             ExecutionCancelled("somebody cancelled the run") if active.cancelled and isinstance(error, asyncio.CancelledError) else error
         )
-        _end(runtime, run, identity, execution, failure)
+        if journal.resumed and isinstance(failure, PolicyDenied) and failure.code == UNAVAILABLE:
+            _release(runtime, run, failure)
+        else:
+            _end(runtime, run, identity, execution, failure)
         if failure is error:
             raise
         raise failure from error

@@ -43,9 +43,6 @@ class AgentResult:
     def __str__(self) -> str:
         return self.text
 
-    def _repr_markdown_(self) -> str:
-        return self.text
-
 
 @dataclass(frozen=True)
 class StreamEvent:

@@ -267,16 +267,16 @@ def card(reply: Reply) -> str:
     return str(opened[-1]["comm_id"])
 
 
-def press(kernel: Kernel, comm_id: str, verdict: str, arguments: str = "") -> None:
+def press(kernel: Kernel, comm_id: str, verdict: str, arguments: str | None = None) -> None:
     data = {"method": "update", "state": {"answer": {"verdict": verdict, "arguments": arguments, "at": time.time()}}}
     kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data}))
 
 
 @pytest.mark.parametrize(
     ("verdict", "arguments", "told"),
-    [("approve", "", "sent to ann"), ("approve", '{"to": "bob"}', "sent to bob"), ("deny", "", "denied the call")],
+    [("approve", None, "sent to ann"), ("approve", '{"to": "bob"}', "sent to bob"), ("deny", None, "denied the call")],
 )
-def test_an_approval_in_the_cell(kernel: Kernel, tmp_path: Path, verdict: str, arguments: str, told: str) -> None:
+def test_an_approval_in_the_cell(kernel: Kernel, tmp_path: Path, verdict: str, arguments: str | None, told: str) -> None:
     script(tmp_path, call("send", to="ann"), {"text": "done"})
     kernel.run(TOOLS)
     msg_id = kernel.send("%%agent -m scripted:s.jsonl -t send -o r\nhi", allow_stdin=True)

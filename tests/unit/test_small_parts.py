@@ -131,7 +131,7 @@ def test_cell_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     assert (found.schema, found.session, found.fresh, found.record, found.background) == ("City", "s", True, Path("c.jsonl"), True)
     assert parse("--help") is None
     assert "--background" in capsys.readouterr().out
-    for line in ("a b c", "--nope", "'", "--record a --replay b", "--max-steps x"):
+    for line in ("a b c", "--nope", "'", "--record a --replay b", "--max-steps x", "-o 'not valid'", "--timeout nan"):
         with pytest.raises(ConfigurationError, match="%%agent"):
             parse(line)
 

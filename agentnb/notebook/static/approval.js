@@ -10,10 +10,12 @@ function element(tag, attributes, ...children) {
 
 function left(expires) {
   const seconds = Math.max(0, Math.round((expires - Date.now()) / 1000));
-  if (seconds >= 3600) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} m left`;
+  const minutes = Math.floor((seconds % 3600) / 60);
+  if (seconds >= 3600) return `${Math.floor(seconds / 3600)} h${minutes ? ` ${minutes} m` : ""} left`;
   return seconds >= 60 ? `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s left` : `${seconds} s left`;
 }
 
+const EFFECTS = { none: "Changes nothing", read: "Reads", write: "Changes something" };
 const WORDS = { approved: "Approved", denied: "Denied", void: "No longer waiting" };
 
 function render({ model, el }) {
@@ -30,8 +32,8 @@ function render({ model, el }) {
   let editing = false;
 
   const answer = (verdict) => {
-    const edited = editing && editor.value !== question.arguments ? editor.value : "";
-    model.set("answer", { verdict, arguments: verdict === "approve" ? edited : "", at: Date.now() });
+    const edited = verdict === "approve" && editing ? editor.value : null;
+    model.set("answer", { verdict, arguments: edited, at: Date.now() });
     model.save_changes();
   };
   const approve = element("button", { "data-testid": "approve", onclick: () => answer("approve") }, "Approve");
@@ -51,7 +53,7 @@ function render({ model, el }) {
   const deny = element("button", { "data-testid": "deny", onclick: () => answer("deny") }, "Deny");
   const buttons = element("div", { class: "agentnb-approval-buttons" }, approve, edit, deny, time);
   const title = element("div", { class: "agentnb-approval-title" }, `${question.agent} wants to call `, element("code", {}, question.tool));
-  const risk = element("div", { class: "agentnb-approval-risk" }, `Effects: ${question.effects}. ${question.reason}`);
+  const risk = element("div", { class: "agentnb-approval-risk" }, `${EFFECTS[question.effects] ?? question.effects}. ${question.reason}.`);
   const card = element(
     "div",
     { class: "agentnb-approval", role: "group", "aria-label": `Approval of ${question.tool}`, "data-testid": "approval" },
@@ -71,7 +73,15 @@ function render({ model, el }) {
     time.textContent = open ? left(question.expires) : "";
     message.textContent = [WORDS[state], model.get("message")].filter(Boolean).join(". ");
   };
+  const live = () => {
+    if (model.get("state") !== "waiting" || model.comm_live !== false) return;
+    for (const button of [approve, edit, deny]) button.disabled = true;
+    clearInterval(clock);
+    time.textContent = "";
+    message.textContent = `The kernel was restarted. Bring this back with %agentnb show ${question.run}`;
+  };
   const clock = setInterval(update, 1000);
+  model.on("comm_live_update", live);
   model.on("change:state", update);
   model.on("change:message", update);
   update();
@@ -80,6 +90,7 @@ function render({ model, el }) {
     clearInterval(clock);
     model.off("change:state", update);
     model.off("change:message", update);
+    model.off("comm_live_update", live);
   };
 }
 

@@ -246,7 +246,7 @@ class Execution:
             self._finish(replace(step, input=found.input), found.status, output=found.output, error=found.error, replayed=True)
             return Message("tool", str(found.output), tool_call_id=call.id)
         try:
-            text = await self._attempt_tool(step, call, begun=found is not None and found.status == "running")
+            text = await self._attempt_tool(step, call, begun=self.job.journal.begun(step_id) > 0)
         except ToolError as error:
             text = self._told(call.name, error)
             self._finish(self.steps.get(step_id, step), "failed", output=text, error=str(error))
@@ -338,7 +338,7 @@ class Execution:
             answer = await self.job.approver.ask(approval)
         except PolicyDenied as error:
             self._note_denial(error.stage, Decision("deny", error.code, str(error)))
-            self._finish(question, "failed", error=str(error))
+            self._show(replace(question, status="failed", error=str(error)))
             raise
         finally:
             self._resume()

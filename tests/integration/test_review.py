@@ -78,11 +78,11 @@ def test_resuming_where_nobody_can_answer_leaves_the_run_waiting(place: Place) -
     run_id = waiting(place)
     (place.folder / "agentnb.toml").unlink()
     anb.use(None)
+    place.script({"text": "end"})
     with pytest.raises(PolicyDenied, match="nobody is here"):
         run_resume(run_id)
     runtime = anb.current()
     assert runtime.get(run_id).status == "waiting"
-    place.script({"text": "end"})
     [asked] = runtime.pending(run_id)
     runtime.answer(run_id, asked.step_id, Answer("approve"))
     assert run_resume(run_id).text == "end"

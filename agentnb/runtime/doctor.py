@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import socket
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from agentnb import plugins
 from agentnb.config import Settings
@@ -20,7 +23,17 @@ KEYS = ("OPENAI_API_KEY",)
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; nothing is changed but that the store's folder is made."""
-    findings = [_python(), *_packages(), _store(settings), _settings(settings), *_models(settings), *_keys(), _kernel(), _lab_extension()]
+    findings = [
+        _python(),
+        *_packages(),
+        _store(settings),
+        _settings(settings),
+        *_models(settings),
+        *_keys(),
+        *_servers(settings),
+        _kernel(),
+        _lab_extension(),
+    ]
     for name in plugins.table("agentnb.checks"):
         try:
             findings += plugins.load("agentnb.checks", name)()
@@ -84,17 +97,32 @@ def _keys() -> list[Finding]:
     return [Finding(key, ok=True, value="set" if os.environ.get(key) else "not set (only needed for that provider)") for key in KEYS]
 
 
-def _kernel() -> Finding:
-    from pathlib import Path
+def _servers(settings: Settings) -> list[Finding]:
+    """Model servers that are named by an address: whether something listens there."""
+    named = {provider: table["base_url"] for provider, table in settings.models.items() if "base_url" in table}
+    named.update({provider: url for provider in named.keys() | {"openai"} if (url := os.environ.get(f"{provider.upper()}_BASE_URL"))})
+    return [_server(provider, str(url)) for provider, url in sorted(named.items())]
 
+
+def _server(provider: str, url: str) -> Finding:
+    parts = urlsplit(url)
+    name = f"server of {provider}"
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)), timeout=2):
+            return Finding(name, ok=True, value=f"{url} answers")
+    except (OSError, ValueError) as error:
+        return Finding(
+            name, ok=False, value=f"{url}: {error}", mend=f"start it, or correct {provider.upper()}_BASE_URL or models.{provider}.base_url"
+        )
+
+
+def _kernel() -> Finding:
     places = [Path(sys.prefix) / "share/jupyter/kernels/agentnb/kernel.json"]
     ok = any(place.is_file() for place in places)
     return Finding("kernel agentnb (Python)", ok, str(places[0].parent) if ok else "not found", "" if ok else "agentnb kernel install")
 
 
 def _lab_extension() -> Finding:
-    from pathlib import Path
-
     place = Path(sys.prefix) / "share/jupyter/labextensions/@agentnb/labextension/package.json"
     if not shutil.which("jupyter-lab", path=str(Path(sys.executable).parent)):
         return Finding(

@@ -90,7 +90,8 @@ class NotebookView:
             self._withhold()
         run = getattr(error, "run_id", "")
         line = " · ".join(part for part in (self._line, duration(self._milliseconds()), run) if part)
-        self._close(state, line, "".join(self._pieces), list(self._steps.values()), card)
+        steps = [replace(step, status=state) if step.status in ("running", "waiting") else step for step in self._steps.values()]
+        self._close(state, line, "".join(self._pieces), steps, card)
 
     def _withhold(self) -> None:
         """Forget an answer that the policy refused."""

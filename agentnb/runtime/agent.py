@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -239,9 +240,7 @@ def _path(value: str | Path | None) -> Path | None:
 
 
 def _origin() -> str:
-    """The notebook or the file of the code that makes the agent."""
-    import os
-
+    """The notebook or the file of the code that makes the agent; its folder, where a kernel wasn't told its notebook's name."""
     notebook = os.environ.get("JPY_SESSION_NAME")
     if notebook:
         return notebook
@@ -249,4 +248,4 @@ def _origin() -> str:
     while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("agentnb."):
         frame = frame.f_back
     file = frame.f_globals.get("__file__") if frame is not None else None
-    return str(Path(file).resolve()) if file else f"session {os.getpid()}"
+    return str(Path(file).resolve()) if file else f"notebook in {Path.cwd()}"

@@ -141,7 +141,10 @@ class ContextOverflow(ProviderError):
 class CassetteMiss(AgentNBError):
     """A replayed call is not on the cassette."""
 
-    def __init__(self, cassette: Path | str, prompt: str) -> None:
+    def __init__(self, cassette: Path | str, prompt: str, *, known: bool = False) -> None:
+        why = ""
+        if known:
+            why = " (it is recorded, but with another conversation, model, tools or instructions: replay in the same place, or use --fresh)"
         super().__init__(
-            f"no recorded answer in {cassette} for the call that ends in {prompt[-120:]!r}: record it again with --record {cassette}"
+            f"no recorded answer in {cassette} for the call that ends in {prompt[-120:]!r}{why}: record it again with --record {cassette}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import functools
 import inspect
 import json
@@ -205,6 +206,12 @@ def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> Tool
     Raises:
         ConfigurationError: The signature can't be described; the message names the parameter.
     """
+    known = sorted(inspect.signature(Tool).parameters.keys() - {"function"})
+    for name in settings.keys() - set(known):
+        near = difflib.get_close_matches(name, known, n=1)
+        raise ConfigurationError(
+            f"@tool: unknown setting {name!r}{f', did you mean {near[0]!r}?' if near else ''} There are: {', '.join(known)}"
+        )
     if function is not None:
         return Tool(function)
     return functools.partial(Tool, **settings)
@@ -292,7 +299,8 @@ def _signature(function: Callable[..., Any], name: str, documented: Mapping[str,
         hint = hints.get(parameter.name)
         if hint is None:
             raise ConfigurationError(
-                f"tool {name}: the parameter {parameter.name!r} has no type annotation, so a model can't know what to pass"
+                f"tool {name}: the parameter {parameter.name!r} has no type annotation, so a model can't know what to pass: "
+                f"write {parameter.name}: str, or what it is"
             )
         if hint is Context or get_origin(hint) is Context:
             context = parameter.name

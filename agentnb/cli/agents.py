@@ -73,7 +73,7 @@ def run_agent(
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME_OR_FILE", help="An agent's name or ID.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An agent's name or ID.")],
     inputs: Input = None,
     model: Model = None,
     session: Session = "",

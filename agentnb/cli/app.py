@@ -15,7 +15,7 @@ from agentnb.notebook import tables
 
 app = typer.Typer(
     name="agentnb",
-    help="AI agents and workflows in Jupyter notebooks, offline by default.",
+    help="AI agents in Jupyter notebooks, offline by default.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -35,7 +35,7 @@ def run() -> None:
 
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
-    """AI agents and workflows in Jupyter notebooks, offline by default."""
+    """AI agents in Jupyter notebooks, offline by default."""
     if show:
         sys.stdout.write(f"agentnb {__version__}\n")
         raise typer.Exit

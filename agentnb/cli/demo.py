@@ -31,7 +31,7 @@ def demo(
         return
     for prompt, answer in answers:
         sys.stdout.write(f"\n{prompt.strip()}\n{'-' * 40}\n{answer.strip()}\n")
-    sys.stdout.write(f"\nThe executed notebook is {output.absolute()}: open it with `jupyter lab`.\n")
+    sys.stdout.write(f"\nThe executed notebook is {output.absolute()}: open it with {Path(sys.executable).parent}/jupyter lab.\n")
 
 
 def _notebook() -> Path:

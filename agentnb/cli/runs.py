@@ -63,6 +63,8 @@ def show(run: RunId, as_json: Json = False) -> None:
             write(f"{depth}{step.id} {step.kind} {step.name} {step.status} {duration(step.duration_ms)} {step.error}\n")
         if result.error:
             write(f"{result.error['type']}: {result.error['message']}\n")
+        if result.reason == "lost":
+            write(f"its process is gone; go on after its last finished step: agentnb runs resume {result.id}\n")
         if result.text:
             write(f"\n{result.text}\n")
         for event in runtime.pending(result.id):

@@ -67,7 +67,7 @@ def parser() -> CellParser:
         "name",
         nargs="?",
         default="",
-        help="agent: a variable, an agent of the store, or a new name; cells of one name share a conversation",
+        help="agent: a variable, a name of this notebook's cells, or an ID (AGENT-…); cells of one name share a conversation",
     )
     options.add_argument("-m", "--model", help="provider:model, such as openvino:smollm2-135m")
     options.add_argument("-t", "--tools", default="", help="functions that the model may call, by name, with commas between")
@@ -83,7 +83,11 @@ def parser() -> CellParser:
     options.add_argument("--timeout", type=float, help="seconds that it may take")
     options.add_argument("--max-tokens", type=int, help="tokens that one answer of the model may have")
     options.add_argument("--temperature", type=float, help="0 for the likeliest words, so the same answer every time; more for variety")
-    options.add_argument("--background", action="store_true", help="go on with other cells meanwhile")
+    options.add_argument(
+        "--background",
+        action="store_true",
+        help="go on with other cells meanwhile; where nobody watches, as under papermill, the cell waits",
+    )
     return options
 
 

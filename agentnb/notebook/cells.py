@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agentnb import plugins
 from agentnb.agents.content import as_prompt
+from agentnb.agents.identity import AGENT_ID
 from agentnb.agents.tools import Tool, as_tool
-from agentnb.errors import AgentNBError, ConfigurationError, DefinitionError, UnknownName
+from agentnb.errors import AgentNBError, ConfigurationError, UnknownName
 from agentnb.notebook.arguments import AgentArguments, parse
 from agentnb.notebook.interpolation import interpolate
 from agentnb.notebook.questions import Questions
@@ -22,7 +23,6 @@ from agentnb.runtime.agent import Agent
 from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import AgentResult
-from agentnb.runtime.runtime import Runtime, current
 from agentnb.secrets import redact
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def run_awaited(extension: Extension, line: str, text: str) -> None:
     from agentnb.notebook.approval import CardPresenter
 
     presenter = CardPresenter(cell.agent.runtime) if has_user(extension) else None
-    if cell.arguments.background:
+    if cell.arguments.background and has_user(extension):
         _start_background(extension, cell, presenter)
         return
     await _execute(extension, cell, NotebookView(), presenter)
@@ -111,7 +111,7 @@ def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
     namespace = extension.shell.user_ns
     prompt, misses = interpolate(text, namespace)
     for miss in misses:
-        warnings.warn(miss, stacklevel=2)
+        print(miss, file=sys.stderr)  # noqa: T201
     parts = [as_prompt(_context(name, namespace)) for name in arguments.context]
     agent = _agent(extension, arguments)
     session = "" if arguments.fresh else arguments.session or f"{extension.session}:{agent.name}"
@@ -132,12 +132,12 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
     """The agent that the line means: one of the notebook, one of the store, or a new one, with the line's changes."""
     namespace = extension.shell.user_ns
     name = arguments.name or DEFAULT_NAME
-    known = _known(name, namespace) if arguments.name else None
+    known = _known(extension, name) if arguments.name else None
     if known is not None and not arguments.changes:
         return known
     spec = known.spec if known else None
-    return Agent(
-        name,
+    agent = Agent(
+        name if known is None else known.name,
         model=arguments.model or (spec.model if spec else None),
         instructions=arguments.instructions or (spec.instructions if spec else ""),
         tools=[_tool(item, namespace) for item in arguments.tools] or (spec.tools if spec else ()),
@@ -148,24 +148,20 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
         deps=known.deps if known else None,
         **{**(spec.options if spec else {}), **arguments.options},
     )
+    if arguments.name:
+        extension.agents[agent.name] = agent
+    return agent
 
 
-def _known(name: str, namespace: dict[str, Any]) -> Agent | None:
-    value = namespace.get(name)
-    if isinstance(value, Agent):
-        return value
+def _known(extension: Extension, name: str) -> Agent | None:
+    """The agent of a variable, of this kernel's cells, or, by its ID only, of the store: what else is in there changes no notebook."""
+    namespace = extension.shell.user_ns
+    if AGENT_ID.match(name):
+        return Agent.load(name)
+    if isinstance(namespace.get(name), Agent):
+        return cast("Agent", namespace[name])
     here = [value for value in namespace.values() if isinstance(value, Agent) and value.name == name]
-    return here[-1] if here else _stored(current(), name)
-
-
-def _stored(runtime: Runtime, name: str) -> Agent | None:
-    found = runtime.store.agents(name=name)
-    if len(found) != 1:
-        return None
-    try:
-        return Agent.load(found[0].id, runtime=runtime)
-    except DefinitionError:
-        return None
+    return here[-1] if here else cast("Agent | None", extension.agents.get(name))
 
 
 def _tool(name: str, namespace: dict[str, Any]) -> Tool:
@@ -189,8 +185,6 @@ def _schema(name: str | None, namespace: dict[str, Any]) -> Any:
 def has_user(extension: Extension) -> bool:
     kernel = getattr(extension.shell, "kernel", None)
     if kernel is None:
-        import sys
-
         return sys.stdin is not None and sys.stdin.isatty()
     return bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
 

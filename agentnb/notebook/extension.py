@@ -14,12 +14,14 @@ class Extension:
     Attributes:
         session: Names the conversation of this kernel: it ends with the kernel, like the kernel's variables.
         cell_id: ID of the notebook cell that is being executed, or empty.
+        agents: The agents that this kernel's cells have made, by their name.
     """
 
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.session = f"session_{uuid.uuid4().hex[:12]}"
         self.cell_id = ""
+        self.agents: dict[str, Any] = {}
         self._executing = False
 
     def install(self) -> None:

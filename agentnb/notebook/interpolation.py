@@ -12,6 +12,9 @@ from agentnb.agents.content import as_prompt
 _PLACE = re.compile(r"\{\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}\}|\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
 
 
+_EXPRESSION = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)[\[(:!.][^{}\n]*\}")
+
+
 def interpolate(text: str, namespace: Mapping[str, Any]) -> tuple[str, list[str]]:
     """The text with its variables, and warnings about names that look misspelt.
 
@@ -37,6 +40,11 @@ def interpolate(text: str, namespace: Mapping[str, Any]) -> tuple[str, list[str]
             value = getattr(value, attribute)
         return as_prompt(value)
 
+    warnings.extend(
+        f"{match[0]} stays as written: only {{name}} and {{name.attribute}} are replaced; put the value into a variable first"
+        for match in _EXPRESSION.finditer(text)
+        if match[1] in namespace and not _PLACE.fullmatch(match[0])
+    )
     return _PLACE.sub(replaced, text), warnings
 
 

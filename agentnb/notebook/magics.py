@@ -73,6 +73,8 @@ def _show(extension: Extension, rest: str) -> None:
         print(result.text)  # noqa: T201
     if run.error:
         print(f"{run.error['type']}: {run.error['message']}")  # noqa: T201
+    if run.reason == "lost":
+        print(f"Its process is gone; go on after its last finished step with: %agentnb resume {run.id}")  # noqa: T201
     if _in_kernel(extension):
         from agentnb.notebook.approval import show_pending
 
@@ -151,8 +153,8 @@ def _doctor(extension: Extension, rest: str) -> tables.Table:
     from agentnb.runtime.doctor import examine
 
     found = examine(current().settings)
-    cells = tuple((finding.name, "completed" if finding.ok else "failed", finding.value, finding.mend) for finding in found)
-    return tables.Table(("what", "status", "found", "mend"), cells, tuple(found))
+    cells = tuple((finding.name, "ok" if finding.ok else "missing", finding.value, finding.mend) for finding in found)
+    return tables.Table(("what", "state", "found", "mend"), cells, tuple(found))
 
 
 def _run(runtime: Runtime, name: str) -> Run:

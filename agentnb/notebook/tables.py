@@ -54,7 +54,7 @@ def runs(found: Sequence[Run]) -> Table:
     """Runs, as ``%agentnb runs`` and ``agentnb runs list`` show them."""
     rows = [(run.id, run.name, run.status, run.reason, ago(run.created_at), usage_line("", run.usage, _milliseconds(run))) for run in found]
     return Table(
-        ("run", "name", "status", "reason", "started", "cost"), tuple(rows), tuple(found), "No runs yet: start one with a %%agent cell"
+        ("run", "name", "status", "reason", "started", "used"), tuple(rows), tuple(found), "No such runs: start one with a %%agent cell"
     )
 
 

@@ -10,7 +10,7 @@ from agentnb.agents.trace import Step
 from agentnb.ports.store import Reason, Status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AgentResult:
     """One finished execution of an agent.
 
@@ -42,6 +42,10 @@ class AgentResult:
 
     def __str__(self) -> str:
         return self.text
+
+    def __repr__(self) -> str:
+        shown = self.text if len(self.text) <= 60 else f"{self.text[:60]}…"
+        return f"<{self.status} result of {self.agent}: {shown!r}, {len(self.trace)} steps, {self.execution_time_ms:.0f} ms>"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from agentnb import plugins
 from agentnb.agents.execution import Answer
@@ -17,7 +17,7 @@ from agentnb.config import Settings, load
 from agentnb.errors import ConfigurationError, IllegalTransition
 from agentnb.policy.rules import default_engine, parse
 from agentnb.ports.model import Model
-from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Store
+from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Status, Store
 from agentnb.runtime import agent_runs
 from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.models import Models
@@ -58,7 +58,13 @@ class Runtime:
         return self._seen(self.store.run(run_id))
 
     def runs(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
-        """Runs, newest first."""
+        """Runs, newest first.
+
+        Raises:
+            ConfigurationError: There is no such status.
+        """
+        if status and status not in get_args(Status):
+            raise ConfigurationError(f"there is no status {status!r}; there are: {', '.join(get_args(Status))}")
         return [self._seen(run) for run in self.store.runs(kind=kind, status=status, name=name, limit=limit)]
 
     def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:

@@ -151,6 +151,7 @@ def test_exit_codes(tmp_path: Path, line: dict[str, Any], code: int, message: st
         (["agents", "show", "nope"], "agentnb agents list"),
         (["runs", "show", "nope"], "agentnb runs list"),
         (["runs", "signal", "nope", "m1", "perhaps"], "approve or deny"),
+        (["runs", "list", "--status", "complete"], "there is no status 'complete'"),
         (["run", "nope"], "nothing to do"),
         (["run", "nope", "-i", "x"], "write key=value"),
         (["nonsense"], "No such command"),

@@ -246,14 +246,14 @@ def test_without_autoawait(kernel: Kernel, tmp_path: Path) -> None:
 
 def test_in_the_background(kernel: Kernel, tmp_path: Path) -> None:
     script(tmp_path, {"text": "slowly", "delay": 0.6}, {"text": "first"}, {"text": "x " * 100, "chunk_delay": 0.1})
-    reply = kernel.run("%%agent -m scripted:s.jsonl -o r --background\nhi")
+    reply = kernel.run("%%agent -m scripted:s.jsonl -o r --background\nhi", allow_stdin=True)
     assert reply.status == "ok"
     assert "running" in kernel.run("r").text
     assert kernel.run("(await r).text").text == "'slowly'"
     assert kernel.run("r.text").text == "'slowly'"
     kernel.run("a = __import__('agentnb').Agent('second', model='scripted:s.jsonl')")
     kernel.run("%%agent second -o first\nhi")
-    kernel.run("%%agent second -o r --background\nhi")
+    kernel.run("%%agent second -o r --background\nhi", allow_stdin=True)
     kernel.run("import asyncio\nr.stop()\nawait asyncio.sleep(0.2)")
     assert anb.current().runs()[0].status == "cancelled"
 
@@ -389,3 +389,24 @@ def test_unloading_takes_everything_away(kernel: Kernel) -> None:
     assert kernel.run("%agentnb runs").status == "error"
     kernel.run("%load_ext agentnb")
     assert kernel.run("%agentnb runs").status == "ok"
+
+
+def test_in_the_background_where_nobody_watches_the_cell_waits_and_fails(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, {"text": "done", "delay": 0.2}, {"error": "it is down"})
+    reply = kernel.run("%%agent -m scripted:s.jsonl -o r --background\nhi")
+    assert 'data-status="completed"' in reply.html[-1]
+    assert kernel.run("r.text").text == "'done'"
+    assert kernel.run("%%agent -m scripted:s.jsonl --background\nhi").content["ename"] == "ProviderError"
+
+
+def test_what_else_is_in_the_store_changes_no_notebook(kernel: Kernel, tmp_path: Path, own_store: Path) -> None:
+    script(tmp_path, *({"text": f"{number}"} for number in range(9)))
+    anb.Agent("shared", model="scripted:s.jsonl", instructions="Say BANANA.").initialize()
+    kernel.run("%%agent shared -m scripted:s.jsonl -o r\nhi")
+    assert kernel.run("[m['role'] for m in r.trace[0].input]").text == "['user']"
+    kernel.run("%%agent guide -m scripted:s.jsonl --instructions 'Be brief.'\none")
+    kernel.run("%%agent guide -o r\ntwo")
+    assert (
+        kernel.run("r.trace[0].name, [m['role'] for m in r.trace[0].input]").text
+        == "('scripted:s.jsonl', ['system', 'user', 'assistant', 'user'])"
+    )

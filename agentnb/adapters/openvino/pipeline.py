@@ -6,6 +6,7 @@ import atexit
 import copy
 import itertools
 import os
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -164,8 +165,8 @@ class Engine:
         if config.do_sample:
             config.temperature = sampling.temperature
             config.top_p = sampling.top_p
-        if sampling.seed is not None:
-            config.rng_seed = sampling.seed
+        if config.do_sample:
+            config.rng_seed = random.getrandbits(31) if sampling.seed is None else sampling.seed
         if call.grammar:
             kind, source = call.grammar
             config.structured_output_config = package.StructuredOutputConfig(**{kind: source})

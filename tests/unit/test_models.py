@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from agentnb.adapters.scripted import ScriptedModel
 from agentnb.config import load
-from agentnb.errors import ConfigurationError, ProviderError, RateLimited, UnknownModel
+from agentnb.errors import CassetteMiss, ConfigurationError, ProviderError, RateLimited, UnknownModel
 from agentnb.models import resilience
+from agentnb.models.cassette import Cassette
 from agentnb.models.prices import priced
 from agentnb.models.resilience import ResilientModel
 from agentnb.ports.model import Emit, Message, ModelRequest, ModelResponse, Usage
@@ -108,3 +110,19 @@ def test_settings_of_a_provider_reach_it(tmp_path: Any) -> None:
     (tmp_path / "agentnb.toml").write_text('[models.openai]\nbase_url = "http://localhost:9/v1"\nretries = 0\nnonsense = 1\n')
     with pytest.raises(ConfigurationError, match="no setting 'nonsense'"):
         Models(load(tmp_path)).open("openai:x")
+
+
+async def test_the_newest_recording_counts_and_a_miss_says_why(tmp_path: Any) -> None:
+    file = tmp_path / "c.jsonl"
+
+    def line(recording: str, text: str) -> str:
+        data = {"key": ASK.sha256(), "recording": recording, "request": ASK.as_dict(), "response": ModelResponse(text).as_dict()}
+        return json.dumps(data) + "\n"
+
+    file.write_text(line("one", "old") + line("two", "new 1") + line("two", "new 2"))
+    cassette = Cassette(file)
+    assert [cassette.answer(ASK).text for _ in range(3)] == ["new 1", "new 2", "new 2"]
+    with pytest.raises(CassetteMiss, match="it is recorded, but with another conversation"):
+        cassette.answer(ModelRequest("m", (Message("user", "before"), *ASK.messages)))
+    with pytest.raises(ConfigurationError, match="Record one with --record"):
+        Cassette(tmp_path / "none.jsonl")

@@ -263,7 +263,6 @@ class Execution:
         if MASK in call.arguments:
             raise ToolError("the arguments held a secret, which is not kept: ask for the call again")
         arguments = tool.parse(call.arguments)
-        step = replace(step, input=_plain(arguments))
         arguments = await self._permit(step, tool, call.arguments, arguments, begun=begun and not tool.idempotent)
         step = replace(step, input=_plain(arguments), started_ms=self.milliseconds)
         self._show(step)

@@ -18,7 +18,7 @@ from agentnb.secrets import to_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-OK, FAILED, USAGE, REFUSED, TIMED_OUT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+FAILED, USAGE, REFUSED, TIMED_OUT, INTERRUPTED = 1, 2, 3, 4, 130
 
 
 @contextmanager

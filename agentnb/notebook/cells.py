@@ -51,7 +51,7 @@ async def run_awaited(extension: Extension, line: str, text: str) -> None:
     from agentnb.notebook.approval import CardPresenter
 
     presenter = CardPresenter(cell.agent.runtime) if has_user(extension) else None
-    if cell.arguments.background and has_user(extension):
+    if cell.arguments.background and presenter is not None:
         _start_background(extension, cell, presenter)
         return
     await _execute(extension, cell, NotebookView(), presenter)

@@ -15,8 +15,6 @@ Status = Literal["queued", "running", "waiting", "completed", "failed", "cancell
 Reason = Literal["", "error", "timed_out", "policy", "cancelled", "lost"]
 FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
-TOPICS = ("agent.events", "workflow.events", "system.events")
-
 
 def now() -> str:
     """The time as RFC 3339 UTC text with microseconds."""

@@ -104,8 +104,7 @@ async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -
     spec = agent_specs.load(runtime.store.definition(run.definition))
     run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
     replayed_from = run.input["replay"]
-    deps = runtime.deps.get(run.definition) if options.deps is None else options.deps
-    options = replace(options, deps=deps, replay=options.replay or (Path(replayed_from) if replayed_from else None))
+    options = replace(options, deps=_deps(runtime, run, options), replay=options.replay or (Path(replayed_from) if replayed_from else None))
     identity = _identity(run, options)
     runtime.store.write(
         RunChange(run.id, {"status": "running"}),
@@ -155,7 +154,7 @@ async def replay(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT, *
     identity = _identity(run, options)
     runtime.store.write(run, identity.event("agent.executing", status="running", input_data=source.input["prompt"], replay_of=source.id))
     past = Past.replayed(source.id, runtime.store.events(source.id), live=live)
-    options = replace(options, deps=runtime.deps.get(run.definition) if options.deps is None else options.deps)
+    options = replace(options, deps=_deps(runtime, run, options))
     return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, source.session, past))
 
 
@@ -163,6 +162,11 @@ def end_ownerless(runtime: Runtime, run: Run) -> None:
     """End a run that was cancelled while no process executed it."""
     run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
     _end(runtime, run, _identity(run, DEFAULT), None, ExecutionCancelled(f"cancelled by {runtime.settings.user}"))
+
+
+def _deps(runtime: Runtime, run: Run, options: RunOptions) -> Any:
+    """What the tools of a run that goes on find as ``context.deps``: what is given, else what its agent was last given in this process."""
+    return runtime.deps.get(run.definition) if options.deps is None else options.deps
 
 
 def _identity(run: Run, options: RunOptions) -> Identity:

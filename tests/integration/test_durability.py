@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ print(agent.execute_sync("go", session="talk").text)
 """
 
 
+def until(holds: Callable[[], bool], otherwise: str) -> None:
+    """Wait up to twelve seconds."""
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.02)
+    raise AssertionError(otherwise)
+
+
 class Place:
     """A folder with a program, a script and a store."""
 
@@ -69,19 +79,14 @@ class Place:
         return subprocess.Popen([sys.executable, "program.py"], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def wait_for(self, text: str) -> None:
-        for _ in range(600):
-            if (self.folder / "log.txt").exists() and text in self.log:
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"{text!r} did not come")
+        until(lambda: (self.folder / "log.txt").exists() and text in self.log, f"{text!r} did not come")
 
     def wait_for_status(self, status: str) -> str:
-        for _ in range(600):
-            found = anb.current().runs(status=status)
-            if found:
-                return found[0].id
-            time.sleep(0.02)
-        raise AssertionError(f"no run became {status}")
+        until(lambda: bool(anb.current().runs(status=status)), f"no run became {status}")
+        return anb.current().runs(status=status)[0].id
+
+    def wait_for_tool_result(self, run_id: str) -> None:
+        until(lambda: any(event.type == "agent.tool_called" for event in anb.current().events(run_id)), "no tool call ended")
 
     @property
     def log(self) -> str:
@@ -107,10 +112,7 @@ def test_a_killed_run_goes_on_after_its_last_finished_step(place: Place) -> None
     process = place.start()
     place.wait_for("effect 1")
     run_id = place.wait_for_status("running")
-    for _ in range(200):
-        if any(event.type == "agent.tool_called" for event in anb.current().events(run_id)):
-            break
-        time.sleep(0.02)
+    place.wait_for_tool_result(run_id)
     with pytest.raises(LeaseLost, match="being executed"):
         run_resume(run_id)
     kill(process)

@@ -93,10 +93,7 @@ def test_a_resumed_run_sees_the_conversation_as_it_was(place: Place) -> None:
     process = place.start()
     place.wait_for("effect 1")
     run_id = place.wait_for_status("running")
-    for _ in range(200):
-        if any(event.type == "agent.tool_called" for event in anb.current().events(run_id)):
-            break
-        time.sleep(0.02)
+    place.wait_for_tool_result(run_id)
     kill(process)
     messages = [{"role": "user", "content": "meanwhile"}, {"role": "assistant", "content": "yes"}]
     anb.current().store.write(Turn("talk", "another", "exec_x", messages))

@@ -266,13 +266,14 @@ def test_killing_at_random_moments_loses_and_repeats_nothing(place: Place) -> No
     """Each run of four tool calls is killed somewhere; every finished call is done exactly once."""
     for number in range(6):
         (place.folder / "log.txt").unlink(missing_ok=True)
-        steps = [{"tool_calls": [{"name": "effect", "arguments": {"x": f"{number}.{step}"}}]} for step in range(4)]
+        steps = [{"tool_calls": [{"name": "effect", "arguments": {"x": f"{number}.{step}"}}], "delay": 0.03} for step in range(4)]
         place.script(*steps, {"text": "end"})
         process = place.start()
         place.wait_for(f"effect {number}.0")
-        time.sleep(0.004 * number)
+        time.sleep(0.03 * number)
         kill(process)
-        runtime = anb.current()
+        runtime = anb.Runtime()
+        anb.use(runtime)
         run = runtime.runs()[0]
         if run.status == "completed":
             continue

@@ -24,6 +24,7 @@ from agentnb.errors import ConfigurationError, ExecutionError
 from agentnb.ports.model import ToolSpec
 
 Deps = TypeVar("Deps")
+Value = TypeVar("Value")
 Effects = Literal["none", "read", "write"]
 _ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
@@ -55,6 +56,10 @@ class Context(Generic[Deps]):
     def cancelled(self) -> bool:
         """Whether the run was cancelled or timed out: a long synchronous tool should look, and return."""
         return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Tell the tool that nobody waits for it any more."""
+        self._stop.set()
 
     def secret(self, name: str) -> str:
         """A value of the environment that is masked wherever agentnb writes.
@@ -142,6 +147,14 @@ class Tool:
             data = json.loads(arguments or "{}", parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise ToolError(f"the arguments of {self.name} are not JSON: {error}") from None
+        return self.check(data)
+
+    def check(self, data: Any) -> dict[str, Any]:
+        """The arguments as the function wants them.
+
+        Raises:
+            ToolError: They are no mapping, or don't fit the signature; the message says which one and why.
+        """
         try:
             parsed: dict[str, Any] = self._arguments.validate_python(data)
         except ValidationError as error:
@@ -162,14 +175,14 @@ class Tool:
             async with asyncio.timeout(self.timeout) as limit:
                 if inspect.iscoroutinefunction(self.function):
                     return as_text(await self.function(**given))
-                return await _in_thread(lambda: as_text(self.function(**given)))
+                return await in_thread(lambda: as_text(self.function(**given)))
         except TimeoutError as error:
-            context._stop.set()
+            context.stop()
             if limit.expired():
                 raise ToolError(f"{self.name} timed out after {self.timeout:g} s") from None
             raise ToolError(f"{self.name} raised {type(error).__name__}: {error}") from error
         except asyncio.CancelledError:
-            context._stop.set()
+            context.stop()
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
@@ -244,30 +257,30 @@ def as_text(result: Any) -> str:
         return str(result)
 
 
-async def _in_thread(work: Callable[[], str]) -> str:
+async def in_thread(work: Callable[[], Value]) -> Value:
     """Like ``asyncio.to_thread``, but no pool that fills up, and nothing that a process has to wait for at its end."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[tuple[str, BaseException | None]] = loop.create_future()
+    done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
     context = copy_context()
 
-    def settle(text: str, error: BaseException | None) -> None:
+    def settle(value: Any, error: BaseException | None) -> None:
         if not done.done():
-            done.set_result((text, error))
+            done.set_result((value, error))
 
     def run() -> None:
-        text, failure = "", None
+        value, failure = None, None
         try:
-            text = context.run(work)
+            value = context.run(work)
         except BaseException as error:
             failure = error
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, text, failure)
+            loop.call_soon_threadsafe(settle, value, failure)
 
     threading.Thread(target=run, name="agentnb-tool", daemon=True).start()
-    text, failure = await done
+    value, failure = await done
     if failure is not None:
         raise failure
-    return text
+    return value  # type: ignore[no-any-return]
 
 
 def _rebuild(function: Callable[..., Any], settings: dict[str, Any]) -> Tool:

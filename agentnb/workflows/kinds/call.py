@@ -1,0 +1,161 @@
+"""The boundary between the executors and the kinds of steps: what a kind is given, what it gives back, how it fails, whom it may ask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from agentnb import secrets
+from agentnb.errors import ExecutionError
+from agentnb.policy import PolicyEngine
+from agentnb.ports.store import Event
+from agentnb.workflows.functions import Function
+from agentnb.workflows.spec import Action, Escalation
+
+_SECRET = "secret:"
+
+
+class StepFailed(ExecutionError):
+    """An attempt at a step failed.
+
+    Attributes:
+        retryable: Whether another attempt may succeed.
+        retry_after: Seconds that the other side asked to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a run waits for, perhaps for days.
+
+    Attributes:
+        kind: ``human`` (a step of its own), ``approval`` (a tool needs one), ``interrupted`` (a step was in flight when its process
+            died: retry, skip or fail), ``callback`` (another system answers).
+        form: JSON Schema of the answer's data, or None.
+        shown: What the person should see beside the prompt: the step's input.
+        timeout: Seconds, or None for no end.
+    """
+
+    kind: Literal["human", "approval", "interrupted", "callback"]
+    prompt: str
+    form: Mapping[str, Any] | None = None
+    shown: Any = None
+    assignee: str = ""
+    timeout: float | None = None
+    on_timeout: Literal["approve", "reject", "fail"] = "fail"
+    escalate: tuple[Escalation, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What may be answered."""
+        return {"interrupted": ("retry", "skip", "fail"), "callback": ("approve",)}.get(self.kind, ("approve", "reject"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What was answered."""
+
+    verdict: str
+    data: Any = None
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a step came to; ``usage`` holds tokens and cost, where there are any."""
+
+    output: Any
+    outcome: str = "completed"
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Call:
+    """One attempt at a step.
+
+    Attributes:
+        input: The step's input, its expressions resolved.
+        parts: Resolved templates by their field: ``human.prompt``, ``webhook.url``, ``shell.env`` …
+        folder: Where relative paths start: the folder of the workflow's file.
+        functions: Those that the workflow's tool steps name.
+        child: ID that a run started by this step has, also when the step is tried again after a crash.
+        continued: Whether an earlier process had begun this attempt.
+        host: The runtime, for kinds that start runs.
+        idempotency_key: The same for every attempt at this step.
+        emit: Writes an event in the run's next transaction.
+        ask: Waits for an answer; see ``wait``.
+    """
+
+    run_id: str
+    workflow: str
+    user: str
+    step_id: str
+    attempt: int
+    action: Action
+    input: Any
+    parts: Mapping[str, Any]
+    folder: Path
+    functions: Mapping[str, Function]
+    policy: PolicyEngine
+    host: Any
+    child: str
+    continued: bool
+    emit: Callable[[Event], None]
+    ask: Callable[[Question], Awaitable[Reply]]
+    declared_env: tuple[str, ...] = ()
+
+    @property
+    def idempotency_key(self) -> str:
+        return f"{self.run_id}:{self.step_id}"
+
+    async def wait(self, question: Question) -> Reply:
+        """Ask, and wait for the answer; the attempt's time-out stands still meanwhile.
+
+        Raises:
+            StepFailed: Nobody answered in time, and the question says that this is a failure.
+        """
+        return await self.ask(question)
+
+    def secret(self, value: Any) -> Any:
+        """The value with every text ``secret:NAME`` in it replaced by the environment's; that is masked wherever agentnb writes.
+
+        Raises:
+            StepFailed: It is not set.
+        """
+        if isinstance(value, str) and value.startswith(_SECRET):
+            return _secret(value.removeprefix(_SECRET))
+        if isinstance(value, Mapping):
+            return {key: self.secret(item) for key, item in value.items()}
+        return [self.secret(item) for item in value] if isinstance(value, list) else value
+
+
+class Kind(Protocol):
+    """Runs steps of one kind; found by the table ``agentnb.steps``."""
+
+    async def run(self, call: Call) -> Result:
+        """Run one attempt.
+
+        Raises:
+            StepFailed: It failed. Every other exception counts as one that may be retried.
+            PolicyDenied: The policy refuses it.
+        """
+        ...
+
+
+def _secret(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise StepFailed(f"the secret {name} is not set in the environment", retryable=False)
+    secrets.learn(value)
+    return value
+
+

@@ -57,6 +57,7 @@ class Run:
         error: ``{"type", "message"}`` of a run that failed, or None.
         usage: Totals: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost``, ``model_calls``, ``tool_calls``, ``replayed``,
             ``cut_off``.
+        wake_at: Seconds since the epoch at which a run that waits is due, by a timer or a deadline; 0 for none.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Run:
     created_at: str = ""
     ended_at: str = ""
     usage: Mapping[str, Any] = field(default_factory=dict)
+    wake_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Something that a person or another process tells a run: ``cancel``, or ``answer:STEP`` with a payload."""
+    """Something that a person or another process tells a run: ``cancel``, ``answer:STEP``, or the name of an event, with a payload."""
 
     run_id: str
     name: str
@@ -147,7 +149,21 @@ class Signal:
     seq: int = 0
 
 
-Record = Event | Run | RunChange | AgentRecord | AgentState | Definition | Turn | Signal
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """A step's result that is kept; writing one with a key that is there replaces it.
+
+    Attributes:
+        expires: Seconds since the epoch, or 0 for never.
+    """
+
+    key: str
+    value: Any
+    run_id: str
+    expires: float = 0.0
+
+
+Record = Event | Run | RunChange | AgentRecord | AgentState | Definition | Turn | Signal | Cached
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +182,8 @@ class Store(Protocol):
         """Where it is, for people."""
         ...
 
-    def write(self, *records: Record, fence: Fence | None = None) -> None:
-        """Write all of it in one transaction, or nothing.
+    def write(self, *records: Record, fence: Fence | None = None, sync: bool = False) -> None:
+        """Write all of it in one transaction, or nothing; with ``sync`` it is on the disk, not only with the operating system.
 
         Raises:
             LeaseLost: The fence's run belongs to a later attempt.
@@ -228,6 +244,14 @@ class Store(Protocol):
 
     def signals(self, run_id: str, after: int = 0) -> list[Signal]:
         """What a run was told, oldest first."""
+        ...
+
+    def cached(self, key: str) -> Cached | None:
+        """A kept result that holds still."""
+        ...
+
+    def due(self, moment: float, limit: int = 100) -> list[Run]:
+        """Unfinished runs that nobody executes and that have something to do at that time: a timer is due, or the lease has run out."""
         ...
 
     def version(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,11 +15,12 @@ from typing import Any
 from agentnb.adapters.sqlite import payloads
 from agentnb.adapters.sqlite.connection import MEMORY, connect, readable_errors
 from agentnb.errors import LeaseLost, RunNotFound, UnknownName
-from agentnb.ports.store import AgentRecord, AgentState, Definition, Event, Fence, Record, Run, RunChange, Signal, Turn
+from agentnb.ports.store import AgentRecord, AgentState, Cached, Definition, Event, Fence, Record, Run, RunChange, Signal, Turn
 
 _RUN_COLUMNS = (
     "id", "kind", "name", "status", "definition", "agent_id", "reason", "session", "user", "parent",
     "input", "output", "error", "owner", "lease_until", "attempt", "created_at", "ended_at", "usage",
+    "wake_at",
 )  # fmt: skip
 _RUN_JSON = ("input", "output", "error", "usage")
 _SELECT_RUN = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"
@@ -43,7 +45,7 @@ class SQLiteStore:
 
     def __init__(self, folder: Path | None = None, *, synchronous: str = "normal") -> None:
         self._file = MEMORY if folder is None else str(folder / "journal.db")
-        self._synchronous = synchronous
+        self._synchronous = self._holds = synchronous
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
@@ -52,8 +54,8 @@ class SQLiteStore:
     def location(self) -> str:
         return self._file
 
-    def write(self, *records: Record, fence: Fence | None = None) -> None:
-        with self._transaction() as execute:
+    def write(self, *records: Record, fence: Fence | None = None, sync: bool = False) -> None:
+        with self._transaction(sync=sync) as execute:
             if fence is not None:
                 self._check(fence, execute)
             _insert(records, execute)
@@ -136,6 +138,19 @@ class SQLiteStore:
         blobs = self._blobs(row[2] for row in rows)
         return [Signal(row[0], row[1], payloads.unpack(row[2], blobs), row[3]) for row in rows]
 
+    def cached(self, key: str) -> Cached | None:
+        rows = self._rows(
+            "SELECT key, value, run_id, expires FROM cache WHERE key = ? AND (expires = 0 OR expires > ?)", (key, time.time())
+        )
+        return Cached(rows[0][0], payloads.unpack(rows[0][1], self._blobs([rows[0][1]])), rows[0][2], rows[0][3]) if rows else None
+
+    def due(self, moment: float, limit: int = 100) -> list[Run]:
+        where = (
+            "(status = 'waiting' AND wake_at > 0 AND wake_at <= ?1 AND lease_until < ?1)"
+            " OR (status IN ('queued', 'running') AND lease_until > 0 AND lease_until < ?1)"
+        )
+        return self._runs(f"{_UNFINISHED} AND ({where})", (moment,), limit)
+
     def version(self) -> int:
         return int(self._rows("PRAGMA data_version", ())[0][0])
 
@@ -148,13 +163,18 @@ class SQLiteStore:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None or self._pid != os.getpid():
             self._connection = connect(self._file, self._synchronous)
+            self._holds = self._synchronous
             self._pid = os.getpid()
         return self._connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+    def _transaction(self, *, sync: bool = False) -> Iterator[Callable[..., sqlite3.Cursor]]:
         with self._lock, readable_errors(self._file):
             connection = self._open()
+            wanted = "full" if sync else self._synchronous
+            if wanted != self._holds:
+                connection.execute(f"PRAGMA synchronous={wanted}")
+                self._holds = wanted
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection.execute
@@ -169,7 +189,7 @@ class SQLiteStore:
             return self._open().execute(query, values).fetchall()
 
     def _runs(self, where: str, values: tuple[Any, ...], limit: int) -> list[Run]:
-        rows = self._rows(f"{_SELECT_RUN} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT ?", (*values, limit))
+        rows = self._rows(f"{_SELECT_RUN} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT {limit:d}", values)
         records = [dict(zip(_RUN_COLUMNS, row, strict=True)) for row in rows]
         blobs = self._blobs(record[column] for record in records for column in _RUN_JSON)
         for record in records:
@@ -250,6 +270,13 @@ def _signal(signal: Signal, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]
     )
 
 
+def _cached(cached: Cached, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+    execute(
+        "INSERT OR REPLACE INTO cache (key, value, run_id, expires) VALUES (?, ?, ?, ?)",
+        (cached.key, payloads.pack(cached.value, blobs), cached.run_id, cached.expires),
+    )
+
+
 _BLANK = Run("", "agent", "", "queued")
 _WRITERS: dict[type, Callable[[Any, Blobs, Callable[..., sqlite3.Cursor]], None]] = {
     Event: _event,
@@ -260,4 +287,5 @@ _WRITERS: dict[type, Callable[[Any, Blobs, Callable[..., sqlite3.Cursor]], None]
     Definition: _definition,
     Turn: _turn,
     Signal: _signal,
+    Cached: _cached,
 }

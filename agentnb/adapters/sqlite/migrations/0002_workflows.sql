@@ -1,0 +1,8 @@
+ALTER TABLE runs ADD COLUMN wake_at REAL NOT NULL DEFAULT 0;
+
+CREATE TABLE cache (
+  key     TEXT PRIMARY KEY,
+  value   TEXT NOT NULL,
+  run_id  TEXT NOT NULL,
+  expires REAL NOT NULL
+) WITHOUT ROWID

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import networkx
 import pytest
 from hypothesis import given
@@ -72,7 +74,7 @@ def test_circles_are_those_of_networkx(needs: dict[str, list[str]]) -> None:
         assert networkx.is_directed_acyclic_graph(theirs)
         return
     assert path[0] == path[-1]
-    assert all(theirs.has_edge(*edge) for edge in zip(path, path[1:], strict=False))
+    assert all(theirs.has_edge(*edge) for edge in pairwise(path))
     assert len(path) - 1 == 1 + min(
         networkx.shortest_path_length(theirs, other, path[0])
         for other in theirs.successors(path[0])
@@ -94,7 +96,7 @@ def test_the_critical_path_weighs_what_networkx_finds(needs: dict[str, list[str]
         theirs.edges[first, second]["weight"] = weights.get(second, 1)
     theirs.add_edges_from(("start", node, {"weight": weights.get(node, 1)}) for node in NODES)
     path = Graph.of(needs).critical_path(weights)
-    assert all(theirs.has_edge(*edge) for edge in zip(path, path[1:], strict=False))
+    assert all(theirs.has_edge(*edge) for edge in pairwise(path))
     assert sum(weights.get(node, 1) for node in path) == networkx.dag_longest_path_length(theirs)
 
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentnb.agents import portable
 from agentnb.agents.output import OutputType
 from agentnb.agents.tools import Tool
-from agentnb.errors import DefinitionError
 from agentnb.ports.model import canonical
 from agentnb.ports.store import Definition
-from agentnb.secrets import held_in
-
-_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass(frozen=True)
@@ -52,8 +47,8 @@ class AgentSpec:
         functions: dict[str, Any] = {tool.name: tool for tool in self.tools}
         if self.output is not None:
             functions[""] = self.output.type
-        references = {name: _reference(function) for name, function in functions.items()}
-        code, problem = _pickled({name: functions[name] for name, reference in references.items() if not reference})
+        references = {name: portable.reference(function) for name, function in functions.items()}
+        code, problem = portable.pickled({name: functions[name] for name, reference in references.items() if not reference})
         spec = {
             "name": self.name,
             "model": self.model,
@@ -69,7 +64,7 @@ class AgentSpec:
             "not_portable": problem,
         }
         key = hashlib.sha256(canonical(spec).encode("utf-8", "surrogatepass") + code).hexdigest()
-        return Definition(key, "agent", self.name, spec, code, _PYTHON if code else "")
+        return Definition(key, "agent", self.name, spec, code, portable.PYTHON if code else "")
 
 
 def load(definition: Definition) -> AgentSpec:
@@ -79,9 +74,7 @@ def load(definition: Definition) -> AgentSpec:
         DefinitionError: A function can't be loaded; the message says which one and where it is defined.
     """
     spec = definition.spec
-    functions = {name: _resolve(spec["name"], reference) for name, reference in spec["functions"].items() if reference}
-    if any(not reference for reference in spec["functions"].values()):
-        functions.update(_unpickled(definition))
+    functions = portable.load(f"the agent {spec['name']!r}", definition)
     return AgentSpec(
         name=spec["name"],
         model=spec["model"],
@@ -94,68 +87,3 @@ def load(definition: Definition) -> AgentSpec:
         timeout=spec["timeout"],
         repairs=spec["repairs"],
     )
-
-
-def _reference(function: Any) -> str:
-    """``module:qualname`` where that finds the same thing again, else an empty string."""
-    target = function.function if isinstance(function, Tool) else function
-    module, name = getattr(target, "__module__", ""), getattr(target, "__qualname__", "")
-    if not module or module == "__main__" or not name or "<" in name:
-        return ""
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if found is function:
-        return f"{module}:{name}"
-    return ""
-
-
-def _resolve(agent: str, reference: str) -> Any:
-    module, _, name = reference.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise DefinitionError(
-            f"the agent {agent!r} needs {reference}, which can't be imported here ({error}): run it where that module is, or set PYTHONPATH"
-        ) from error
-    return found
-
-
-def _pickled(functions: dict[str, Any]) -> tuple[bytes, str]:
-    if not functions:
-        return b"", ""
-    import cloudpickle
-
-    try:
-        code = cloudpickle.dumps(functions)
-        if held_in(code):
-            return b"", "a function holds a secret, which is not kept: read it with context.secret(…) instead"
-        return code, ""
-    except Exception as error:
-        return b"", f"{', '.join(name or 'output' for name in functions)}: {type(error).__name__}: {error}"
-
-
-def _unpickled(definition: Definition) -> dict[str, Any]:
-    import cloudpickle
-
-    name = definition.name
-    if not definition.code:
-        raise DefinitionError(
-            f"the agent {name!r} can't be loaded outside the notebook or file that defines it ({definition.spec['not_portable']}): "
-            "run its cell again, or move the functions into a module"
-        )
-    if definition.python != _PYTHON:
-        raise DefinitionError(
-            f"the functions of the agent {name!r} were defined under Python {definition.python}, this is {_PYTHON}: "
-            f"run its cell again here, or use Python {definition.python}"
-        )
-    try:
-        functions: dict[str, Any] = cloudpickle.loads(definition.code)
-    except Exception as error:
-        raise DefinitionError(
-            f"the functions of the agent {name!r} can't be loaded here ({type(error).__name__}: {error}): "
-            "install what they import, or run the cell that defines it again"
-        ) from error
-    return functions

@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, PlainSerializer, TypeAdapter, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
 
 from agentnb.errors import ConfigurationError
 
@@ -15,7 +25,7 @@ SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 KINDS = ("agent", "tool", "shell", "human", "webhook", "workflow")
 STEP_ID = r"^[A-Za-z_][A-Za-z0-9_]*$"
 CEL_KEYWORDS = frozenset(
-    "true false null in as break const continue else for function if import let loop package namespace return var void while".split()
+    ["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"]
 )
 OUTCOMES = frozenset({"completed", "error", "timed_out", "approved", "rejected", "skipped"})
 """What a state's step can come to; every other ``on:`` names an event that somebody sends."""

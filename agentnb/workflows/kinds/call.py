@@ -15,7 +15,7 @@ from agentnb.ports.store import Event
 from agentnb.workflows.functions import Function
 from agentnb.workflows.spec import Action, Escalation
 
-_SECRET = "secret:"
+_SECRET = "secret:"  # noqa: S105
 
 
 class StepFailed(ExecutionError):
@@ -38,13 +38,13 @@ class Question:
 
     Attributes:
         kind: ``human`` (a step of its own), ``approval`` (a tool needs one), ``interrupted`` (a step was in flight when its process
-            died: retry, skip or fail), ``callback`` (another system answers).
+            died: retry, skip or fail), ``callback`` (another system answers), ``child`` (the run that the step started waits itself).
         form: JSON Schema of the answer's data, or None.
         shown: What the person should see beside the prompt: the step's input.
         timeout: Seconds, or None for no end.
     """
 
-    kind: Literal["human", "approval", "interrupted", "callback"]
+    kind: Literal["human", "approval", "interrupted", "callback", "child"]
     prompt: str
     form: Mapping[str, Any] | None = None
     shown: Any = None
@@ -56,7 +56,7 @@ class Question:
     @property
     def verdicts(self) -> tuple[str, ...]:
         """What may be answered."""
-        return {"interrupted": ("retry", "skip", "fail"), "callback": ("approve",)}.get(self.kind, ("approve", "reject"))
+        return {"interrupted": ("retry", "skip", "fail"), "callback": ("approve",), "child": ("approve",)}.get(self.kind, ("approve", "reject"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,13 @@ class Call:
     """One attempt at a step.
 
     Attributes:
-        input: The step's input, its expressions resolved.
+        input: The step's input, its expressions resolved; ``text`` is the same as JSON.
         parts: Resolved templates by their field: ``human.prompt``, ``webhook.url``, ``shell.env`` …
         folder: Where relative paths start: the folder of the workflow's file.
         functions: Those that the workflow's tool steps name.
         child: ID that a run started by this step has, also when the step is tried again after a crash.
         continued: Whether an earlier process had begun this attempt.
-        host: The runtime, for kinds that start runs.
+        host: The runtime, for kinds that start runs or use its executors.
         idempotency_key: The same for every attempt at this step.
         emit: Writes an event in the run's next transaction.
         ask: Waits for an answer; see ``wait``.
@@ -102,6 +102,7 @@ class Call:
     attempt: int
     action: Action
     input: Any
+    text: str
     parts: Mapping[str, Any]
     folder: Path
     functions: Mapping[str, Function]
@@ -111,7 +112,6 @@ class Call:
     continued: bool
     emit: Callable[[Event], None]
     ask: Callable[[Question], Awaitable[Reply]]
-    declared_env: tuple[str, ...] = ()
 
     @property
     def idempotency_key(self) -> str:

@@ -1,0 +1,320 @@
+"""Executes a state machine: enter a state, do its work, wait for what may come, leave it by the first transition that fits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from agentnb.errors import ExecutionError
+from agentnb.ports.store import RunChange
+from agentnb.workflows.dag import PATIENCE_SECONDS, StepError, Suspended
+from agentnb.workflows.expressions import Condition, Template
+from agentnb.workflows.runner import Instance, Job, StepRunner
+from agentnb.workflows.spec import OUTCOMES, Action, State, Transition
+from agentnb.workflows.trace import ENDED, StepRecord
+
+_BAD = ("error", "timed_out")
+
+
+class NoTransition(ExecutionError):
+    """A state came to something that none of its transitions fits."""
+
+    def __init__(self, state: str, outcome: str) -> None:
+        super().__init__(f"the state {state!r} ended with the outcome {outcome!r}, and no transition fits: add one with on: {outcome}")
+
+
+class FailedState(ExecutionError):
+    """The machine came to a final state that says that it failed."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"the workflow ended in the state {state!r}, whose status is failed")
+
+
+class TooManyTransitions(ExecutionError):
+    """The machine goes round and round."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"no final state after {limit} transitions: look for a loop without a limit, or raise max_transitions")
+
+
+class MachineExecutor:
+    """One run of a state machine.
+
+    Args:
+        job: What is to be executed.
+        conditions: The compiled ``when`` of each state's transitions.
+        attended: Whether somebody may answer in this process, so that it waits as long as it takes.
+    """
+
+    def __init__(self, job: Job, conditions: Mapping[str, tuple[Condition | None, ...]], *, attended: bool) -> None:
+        self.runner = StepRunner(job, self._poked)
+        self.state = ""
+        self._job = job
+        self._conditions = conditions
+        self._attended = attended
+        self._visits: Counter[str] = Counter()
+        self._entered_at = 0.0
+        self._event: Mapping[str, Any] = {}
+        self._poke = asyncio.Event()
+        self._suspending = False
+
+    async def run(self) -> dict[str, Any]:
+        """The workflow's outputs.
+
+        Raises:
+            FailedState: It ended in a state that says so.
+            StepError: A step failed, and no transition is for that.
+            NoTransition: A step came to something that no transition is for.
+            TooManyTransitions: It goes round and round.
+            Suspended: It waits for somebody, and nobody is here.
+            asyncio.CancelledError: It was cancelled.
+        """
+        spec = self._job.spec
+        if not self._restore():
+            self._enter(spec.initial or next(iter(spec.states)), "", {})
+        while True:
+            state = spec.states[self.state]
+            failed = await self._actions("entry", state.entry)
+            if state.final:
+                break
+            move, event = await self._move(state, failed)
+            failed = await self._actions("exit", state.exit)
+            if failed is not None:
+                raise StepError(failed)
+            self._enter(move.to, self.state, event)
+        if failed is not None:
+            raise StepError(failed)
+        if state.status == "failed":
+            raise FailedState(self.state)
+        return {name: Template(value).resolve(self.runner.scope(self._values)) for name, value in spec.outputs.items()}
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        return {"attempts": self._visits[self.state], "event": self._event}
+
+    def _restore(self) -> bool:
+        """Go back to the state in which an earlier process was."""
+        visits = self._job.past.visits
+        for visit in visits:
+            self._visits[visit["state"]] += 1
+            if visit["event"]:
+                queue = self._job.inbox.answers(f"event:{visit['event']['name']}")
+                if not queue.empty():
+                    queue.get_nowait()
+        for name, record in self._job.past.own.items():
+            if record.status in ENDED:
+                self.runner.records[name] = record
+                self.runner.values[name.partition("@")[0]] = record.value
+        if not visits:
+            return False
+        last = visits[-1]
+        self.state, self._entered_at, self._event = last["state"], last["entered_at"], last["event"]
+        return True
+
+    def _enter(self, state: str, source: str, event: Mapping[str, Any]) -> None:
+        if sum(self._visits.values()) > self._job.spec.max_transitions:
+            raise TooManyTransitions(self._job.spec.max_transitions)
+        self.state, self._event, self._entered_at = state, event, time.time()
+        self._visits[state] += 1
+        entered = self._job.identity.event(
+            "workflow.state_entered",
+            "running",
+            state=state,
+            previous=source,
+            visit=self._visits[state],
+            event=event,
+            entered_at=self._entered_at,
+        )
+        timers = [self._entered_at + item.after for item in self._job.spec.states[state].transitions if item.after]
+        self._job.ledger.add(entered, RunChange(self._job.identity.run_id, {"wake_at": min(timers, default=0.0)}))
+        self._job.ledger.commit()
+
+    async def _actions(self, where: str, actions: tuple[Action, ...]) -> StepRecord | None:
+        """Perform the actions one after the other; the one that failed, where one did."""
+        for place, action in enumerate(actions):
+            instance = self._instance(f".{where}.{place}", action)
+            if instance is None:
+                continue
+            if not self.runner.prepare(instance):
+                self._begin(instance)
+                task = asyncio.ensure_future(self.runner.perform(instance))
+                try:
+                    await self._until(task)
+                    task.result()
+                except BaseException:
+                    await self._abandon(task, instance.record)
+                    raise
+            self._settle(instance)
+            if instance.record.status == "failed":
+                return instance.record
+        return None
+
+    def _instance(self, suffix: str, action: Action) -> Instance | None:
+        """The action at this visit; None where an earlier process has finished it."""
+        identifier = f"{self.state}@{self._visits[self.state]}{suffix}"
+        if identifier in self.runner.records:
+            return None
+        key = f"{self.state}{suffix}"
+        record = StepRecord(identifier, action.kind, key)
+        self.runner.records[identifier] = record
+        return Instance(key, record, action, self._job.compiled[key], self._values)
+
+    def _begin(self, instance: Instance) -> None:
+        self.runner.start(instance)
+        if instance.idempotent and not instance.continued:
+            self._job.ledger.add(self._job.identity.step_event(instance.record))
+        self._job.ledger.commit()
+
+    def _settle(self, instance: Instance) -> None:
+        self.runner.settle(instance)
+        self._job.ledger.commit()
+        self.runner.values[instance.key] = instance.record.value
+
+    async def _move(self, state: State, failed: StepRecord | None) -> tuple[Transition, Mapping[str, Any]]:
+        """Do the state's work, and say by which transition it is left, and by which event."""
+        record, task = failed, None
+        if failed is None and state.step is not None:
+            instance = self._instance("", state.step)
+            if instance is None:
+                record = self.runner.records[f"{self.state}@{self._visits[self.state]}"]
+            elif self.runner.prepare(instance):
+                self._settle(instance)
+                record = instance.record
+            else:
+                self._begin(instance)
+                record, task = instance.record, asyncio.ensure_future(self.runner.perform(instance))
+        found = self._fitting(state, record) if task is None else None
+        if found is not None:
+            return found, {}
+        if task is None and not any(item.after or _is_event(item) for item in state.transitions):
+            raise self._stuck(record)
+        return await self._wait(state, record, task)
+
+    async def _wait(
+        self, state: State, record: StepRecord | None, task: asyncio.Task[None] | None
+    ) -> tuple[Transition, Mapping[str, Any]]:
+        """Wait for the work's end, an event or a timer, whichever allows to leave first."""
+        passed: set[int] = set()
+        names = {item.on: self._job.inbox.answers(f"event:{item.on}") for item in state.transitions if item.on and _is_event(item)}
+        gets: dict[asyncio.Task[Any], str] = {}
+        try:
+            while True:
+                for name, queue in names.items():
+                    if name not in gets.values():
+                        gets[asyncio.ensure_future(queue.get())] = name
+                timers = {
+                    place: self._entered_at + item.after for place, item in enumerate(state.transitions) if item.after and place not in passed
+                }
+                await self._until(task, *gets, due=min(timers.values(), default=0.0))
+                for get in [get for get in gets if get.done()]:
+                    event = {"name": gets.pop(get), "data": get.result()}
+                    taken = self._taking(state, event)
+                    if taken is not None:
+                        self._put_back(gets, names)
+                        return taken, event
+                for place in [place for place, due in timers.items() if due <= time.time()]:
+                    passed.add(place)
+                    if self._holds(place, self._values):
+                        return state.transitions[place], {}
+                if task is not None and task.done():
+                    task, found = await self._ended(state, record, task)
+                    if found is not None:
+                        return found, {}
+                if task is None and not names and len(passed) == sum(item.after is not None for item in state.transitions):
+                    raise self._stuck(record)
+        finally:
+            self._put_back(gets, names)
+            if task is not None and record is not None:
+                await self._abandon(task, record)
+
+    async def _ended(self, state: State, record: StepRecord | None, task: asyncio.Task[None]) -> tuple[None, Transition | None]:
+        task.result()
+        if record is not None:
+            self._job.ledger.add(self._job.identity.step_event(record))
+            self._job.ledger.commit()
+            self.runner.values[self.state] = record.value
+        return None, self._fitting(state, record)
+
+    async def _abandon(self, task: asyncio.Task[None], record: StepRecord) -> None:
+        """Leave a state whose work goes on: it is cancelled, but for a question that may still be answered when the run goes on."""
+        asked = record.status == "waiting" and self._suspending
+        task.cancel()
+        await asyncio.wait([task])
+        if not asked and record.status not in ENDED:
+            record.status = "cancelled"
+            if self._job.ledger.failure is None:
+                self._job.ledger.add(self._job.identity.step_event(record))
+                self._job.ledger.commit()
+
+    async def _until(self, work: asyncio.Task[Any] | None, *gets: asyncio.Task[Any], due: float = 0.0) -> None:
+        """Wait until the work or a get is done, or the moment has come.
+
+        Raises:
+            Suspended: That may take long, and nobody is here.
+        """
+        tasks = [*gets, *([work] if work else [])]
+        while not any(task.done() for task in tasks) and not (due and due <= time.time()):
+            self._poke.clear()
+            moments = [moment for moment in (due, *self.runner.waiting.values()) if moment and moment != float("inf")]
+            nearest = min(moments, default=0.0)
+            idle = work is None or bool(self.runner.waiting)
+            if idle and not self._attended and not (nearest and nearest <= time.time() + PATIENCE_SECONDS):
+                self._suspending = True
+                raise Suspended(nearest)
+            poke = asyncio.ensure_future(self._poke.wait())
+            try:
+                await asyncio.wait(
+                    [*tasks, poke], timeout=max(due - time.time(), 0) if due else None, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                poke.cancel()
+
+    def _poked(self, _instance: Instance) -> None:
+        self._poke.set()
+
+    def _put_back(self, gets: dict[asyncio.Task[Any], str], names: Mapping[str, asyncio.Queue[Any]]) -> None:
+        """Stop listening; what came meanwhile stays for a later state."""
+        for get, name in gets.items():
+            if get.done() and not get.cancelled():
+                names[name].put_nowait(get.result())
+            get.cancel()
+        gets.clear()
+
+    def _fitting(self, state: State, record: StepRecord | None) -> Transition | None:
+        """The first transition for what the state's work came to."""
+        outcome = _outcome(record)
+        for wanted in (outcome, "error") if outcome == "timed_out" else (outcome,):
+            for place, item in enumerate(state.transitions):
+                fits = item.on == wanted or (item.on is None and wanted not in _BAD)
+                if item.after is None and fits and self._holds(place, self._values):
+                    return item
+        return None
+
+    def _taking(self, state: State, event: Mapping[str, Any]) -> Transition | None:
+        values = {**self._values, "event": event}
+        for place, item in enumerate(state.transitions):
+            if item.on == event["name"] and item.after is None and self._holds(place, values):
+                return item
+        return None
+
+    def _holds(self, place: int, values: Mapping[str, Any]) -> bool:
+        condition = self._conditions[self.state][place]
+        return condition is None or condition.test(self.runner.scope(values))
+
+    def _stuck(self, record: StepRecord | None) -> ExecutionError:
+        if record is not None and record.status == "failed":
+            return StepError(record)
+        return NoTransition(self.state, _outcome(record))
+
+
+def _outcome(record: StepRecord | None) -> str:
+    if record is None:
+        return "completed"
+    return record.outcome or ("error" if record.status == "failed" else record.status)
+
+
+def _is_event(item: Transition) -> bool:
+    return item.on is not None and item.on not in OUTCOMES

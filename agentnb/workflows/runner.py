@@ -1,0 +1,526 @@
+"""Performs one step: its input, what is known of it already, its attempts, its waits, and what it came to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from agentnb.agents.identity import new_run_id
+from agentnb.errors import ExecutionTimeout, PolicyDenied
+from agentnb.policy import Check, PolicyEngine
+from agentnb.ports.store import Cached, RunChange, now
+from agentnb.secrets import to_json
+from agentnb.workflows.expressions import ExpressionError, Scope
+from agentnb.workflows.functions import Function
+from agentnb.workflows.graph import CompiledStep
+from agentnb.workflows.kinds.call import Call, Kind, Question, Reply, Result, StepFailed
+from agentnb.workflows.ledger import Ledger
+from agentnb.workflows.spec import Action, Cache, Webhook, WorkflowSpec
+from agentnb.workflows.trace import ENDED, Identity, StepRecord
+
+_EMPTY = "[null,{}]"
+_EMPTY_HASH = hashlib.sha256(_EMPTY.encode()).hexdigest()
+_PLAIN = (str, int, bool, type(None))
+_CHECKED = frozenset({"tool", "shell", "webhook"})
+_CONTINUES = frozenset({"agent", "workflow", "human"})
+"""Kinds that go on where they were: what they have begun is a run or a question of its own."""
+
+
+class Inbox(Protocol):
+    """What the run is told."""
+
+    def answers(self, name: str) -> asyncio.Queue[Any]: ...
+
+
+class Presenter(Protocol):
+    """A surface with a person in front of it."""
+
+    def present_question(self, run_id: str, step: StepRecord) -> None:
+        """Show what ``step.question`` asks, and return at once; the answer comes through ``Runtime.answer_step``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known before a run begins or goes on.
+
+    Attributes:
+        own: Steps of this very run, by earlier processes.
+        visits: A state machine's ``workflow.state_entered`` events so far, by earlier processes.
+        source: Run that is run again, and steps: what it came to.
+        fresh: Steps that are run anew in any case.
+    """
+
+    own: Mapping[str, StepRecord] = field(default_factory=dict)
+    visits: Sequence[Mapping[str, Any]] = ()
+    source: str = ""
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    fresh: frozenset[str] = frozenset()
+
+    def repeated(self, key: str, record: StepRecord) -> StepRecord | None:
+        """The same step of the run that is run again, where its input and its definition are the same."""
+        found = self.steps.get(record.id)
+        if found is None or key in self.fresh or found.status != "completed":
+            return None
+        return found if (found.input_hash, found.fingerprint) == (record.input_hash, record.fingerprint) else None
+
+
+@dataclass
+class Job:
+    """A run that is to be executed, and what it may use."""
+
+    spec: WorkflowSpec
+    compiled: Mapping[str, CompiledStep]
+    identity: Identity
+    inputs: Mapping[str, Any]
+    env: Mapping[str, str]
+    functions: Mapping[str, Function]
+    fingerprints: Mapping[str, str]
+    folder: Path
+    policy: PolicyEngine
+    ledger: Ledger
+    inbox: Inbox
+    kinds: Mapping[str, Kind]
+    cached: Callable[[str], Cached | None]
+    host: Any = None
+    past: Past = field(default_factory=Past)
+    presenter: Presenter | None = None
+
+
+class Instance:
+    """A step that is to be performed: one of the spec, an item of a fan-out, or a visit of a state.
+
+    Attributes:
+        key: Its place in the spec.
+        values: What its expressions see besides steps, inputs, env and run.
+    """
+
+    __slots__ = ("action", "compiled", "continued", "idempotent", "key", "limit", "parts", "record", "text", "values")
+
+    def __init__(self, key: str, record: StepRecord, action: Action, compiled: CompiledStep, values: Mapping[str, Any]) -> None:
+        self.key = key
+        self.record = record
+        self.action = action
+        self.compiled = compiled
+        self.values = values
+        self.parts: Mapping[str, Any] = {}
+        self.text = ""
+        self.continued = False
+        self.idempotent = False
+        self.limit: asyncio.Timeout | None = None
+
+
+class StepRunner:
+    """Performs the steps of one run.
+
+    Args:
+        job: The run.
+        on_wait: Is called when a step begins or ends to wait for somebody.
+
+    Attributes:
+        records: Every step so far.
+        values: What expressions see as ``steps``.
+        waiting: Steps that wait for somebody, and until when (seconds since the epoch; infinity for no end).
+    """
+
+    def __init__(self, job: Job, on_wait: Callable[[Instance], None]) -> None:
+        self.job = job
+        self.records: dict[str, StepRecord] = {}
+        self.values: dict[str, Any] = {}
+        self.waiting: dict[str, float] = {}
+        self._on_wait = on_wait
+        self._base = {
+            "inputs": job.inputs,
+            "env": job.env,
+            "run": {"id": job.identity.run_id, "name": job.spec.name, "user": job.identity.user},
+        }
+
+    def scope(self, values: Mapping[str, Any]) -> Scope:
+        """What expressions see."""
+        return Scope(self.values, {**self._base, **values} if values else self._base)
+
+    def prepare(self, instance: Instance) -> bool:
+        """Resolve its input; True where it has ended with that: it failed, or its result is known."""
+        record, compiled = instance.record, instance.compiled
+        try:
+            scope = self.scope(instance.values)
+            record.input = compiled.input.resolve(scope)
+            if compiled.parts:
+                instance.parts = {name: part.resolve(scope) for name, part in compiled.parts.items()}
+            self._identify(instance)
+            instance.idempotent = self._idempotent(instance.action)
+        except ExpressionError as error:
+            self.fail(record, "error", error)
+            return True
+        if self._continue(instance):
+            return False
+        found = self.job.past.repeated(instance.key, record)
+        if found is not None:
+            self._take(record, found.output, found.outcome, self.job.past.source)
+            return True
+        cached = self._cached(instance) if instance.action.cache else None
+        if cached is not None:
+            self._take(record, cached.value, "completed", "cache")
+            return True
+        return False
+
+    def start(self, instance: Instance) -> None:
+        """Write down that it begins; it may be performed once that is committed."""
+        record = instance.record
+        record.status, record.attempts = "running", record.attempts or 1
+        record.started_at = record.started_at or now()
+        record.child = record.child or _child(instance.action)
+        if not instance.idempotent and not instance.continued:
+            self.job.ledger.add(self.job.identity.step_event(record), sync=_outward(instance.action))
+
+    async def perform(self, instance: Instance) -> None:
+        """Perform it; its record then says what it came to.
+
+        Raises:
+            asyncio.CancelledError: It was cancelled.
+        """
+        record, started = instance.record, time.perf_counter()
+        whole = instance.action.step_timeout
+        try:
+            if whole is None:
+                await self._attempts(instance)
+            else:
+                async with asyncio.timeout(whole) as instance.limit:
+                    await self._attempts(instance)
+        except TimeoutError:
+            self.fail(record, "timed_out", ExecutionTimeout(f"the step {record.id!r}", whole or 0))
+        finally:
+            record.duration_ms = (time.perf_counter() - started) * 1000
+
+    def fail(self, record: StepRecord, reason: str, error: BaseException) -> None:
+        """Note what a step failed of."""
+        record.status, record.reason = "failed", reason
+        record.outcome = "timed_out" if reason == "timed_out" else "error"
+        record.error = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
+
+    def settle(self, instance: Instance, next_steps: tuple[str, ...] = ()) -> None:
+        """Add the event of a step that has ended, and what else has to be written with it."""
+        record = instance.record
+        self.job.ledger.add(self.job.identity.step_event(record, next_steps))
+        if instance.action.cache and record.status == "completed" and not record.source:
+            self.job.ledger.add(self._to_cache(instance))
+
+    async def _attempts(self, instance: Instance) -> None:
+        record, action = instance.record, instance.action
+        if not await self._may_go_on(instance):
+            return
+        while True:
+            try:
+                result = await self._attempt(instance)
+                self._complete(record, result)
+                return
+            except TimeoutError:
+                if instance.limit is not None and instance.limit.expired():
+                    raise
+                limit = action.attempt_timeout
+                reason, error = "timed_out", ExecutionTimeout(f"the step {record.id!r}", limit) if limit else TimeoutError("it timed out")
+            except PolicyDenied as denied:
+                self.fail(record, "policy", denied)
+                return
+            except Exception as failure:
+                reason, error = "timed_out" if isinstance(failure, ExecutionTimeout) else "error", failure
+            wait = _wait_before_retry(action, record.attempts, error)
+            if wait is None:
+                self.fail(record, reason, error)
+                return
+            await self._back_off(instance, wait, error)
+
+    async def _attempt(self, instance: Instance) -> Result:
+        kind = self.job.kinds[instance.action.kind]
+        limit = instance.action.attempt_timeout
+        if limit is None:
+            return await kind.run(self._call(instance))
+        before = instance.limit
+        async with asyncio.timeout(limit) as instance.limit:
+            result = await kind.run(self._call(instance))
+        instance.limit = before
+        return result
+
+    def _call(self, instance: Instance) -> Call:
+        job, record = self.job, instance.record
+
+        async def ask(question: Question) -> Reply:
+            return await self.ask(instance, question)
+
+        return Call(
+            job.identity.run_id,
+            job.identity.name,
+            job.identity.user,
+            record.id,
+            record.attempts,
+            instance.action,
+            record.input,
+            instance.text,
+            instance.parts,
+            job.folder,
+            job.functions,
+            job.policy,
+            job.host,
+            record.child,
+            instance.continued,
+            job.ledger.add,
+            ask,
+        )
+
+    def _complete(self, record: StepRecord, result: Result) -> None:
+        output = plain(result.output, record.id)
+        if record.kind in _CHECKED:
+            text = output if isinstance(output, str) else to_json(output)
+            self.job.policy.enforce(Check("tool_result", text, self.job.spec.name, record.id))
+        record.status, record.outcome, record.output = "completed", result.outcome, output
+        record.usage, record.error, record.reason = result.usage, None, ""
+
+    async def ask(self, instance: Instance, question: Question) -> Reply:
+        """Write the question down, show it, and wait for the answer; time-outs of the step stand still meanwhile.
+
+        Raises:
+            StepFailed: Nobody answered in time, and the question says that this is a failure.
+        """
+        record = instance.record
+        asked = _asked(record, question)
+        record.status, record.question = "waiting", asked
+        left = _pause(instance.limit)
+        self.waiting[record.id] = min(asked["due"] or float("inf"), asked.get("escalate_at") or float("inf"))
+        nearest = min(self.waiting.values())
+        self.job.ledger.add(
+            self.job.identity.step_event(record),
+            RunChange(self.job.identity.run_id, {"status": "waiting", "wake_at": nearest if nearest < float("inf") else 0.0}),
+            sync=True,
+        )
+        self.job.ledger.commit()
+        self._on_wait(instance)
+        try:
+            if self.job.presenter is not None and question.kind != "callback":
+                self.job.presenter.present_question(self.job.identity.run_id, record)
+            reply = await self._answer(instance, question)
+        finally:
+            self.waiting.pop(record.id, None)
+        _go_on(instance.limit, left)
+        record.status = "running"
+        answered = self.job.identity.event(
+            "workflow.step_answered", "running", step_id=record.id, verdict=reply.verdict, answer=reply.data, by=reply.by, note=reply.note
+        )
+        self.job.ledger.add(
+            replace(answered, step_id=record.id),
+            self.job.identity.step_event(record),
+            RunChange(self.job.identity.run_id, {"status": "waiting" if self.waiting else "running"}),
+            sync=True,
+        )
+        self.job.ledger.commit()
+        return reply
+
+    async def _answer(self, instance: Instance, question: Question) -> Reply:
+        record = instance.record
+        asked = record.question or {}
+        answers = self.job.inbox.answers(f"answer:{record.id}")
+        while True:
+            moments = [moment for moment in (asked["due"], asked.get("escalate_at", 0)) if moment]
+            wait = max(min(moments) - time.time(), 0) if moments else None
+            with suppress(TimeoutError):
+                payload = await asyncio.wait_for(answers.get(), wait)
+                if payload.get("ticket") == asked["ticket"]:
+                    return Reply(payload["verdict"], payload.get("data"), payload.get("by", ""), payload.get("note", ""))
+                continue
+            if asked.get("escalate_at", 0) and asked["escalate_at"] <= time.time():
+                asked = self._escalate(record, question, asked)
+            if asked["due"] and asked["due"] <= time.time():
+                return _unanswered(question)
+
+    def _escalate(self, record: StepRecord, question: Question, asked: Mapping[str, Any]) -> dict[str, Any]:
+        number = asked["escalated"]
+        target = question.escalate[number]
+        later = question.escalate[number + 1].after if number + 1 < len(question.escalate) else 0
+        changed = {
+            **asked,
+            "assignee": target.to,
+            "escalated": number + 1,
+            "escalate_at": asked["escalate_at"] + later if later else 0,
+        }
+        record.question = changed
+        self.job.ledger.add(self.job.identity.step_event(record))
+        self.job.ledger.commit()
+        if self.job.presenter is not None:
+            self.job.presenter.present_question(self.job.identity.run_id, record)
+        return changed
+
+    async def _may_go_on(self, instance: Instance) -> bool:
+        """Whether a step that an earlier process has begun may be begun again; its record says the end where it may not."""
+        record = instance.record
+        if not instance.continued:
+            return True
+        if record.retry_at:
+            await asyncio.sleep(max(record.retry_at - time.time(), 0))
+            record.retry_at = 0.0
+            self.start_again(instance)
+            return True
+        if record.status == "waiting" and (record.question or {}).get("kind") != "interrupted":
+            return True
+        if instance.idempotent or record.kind in _CONTINUES:
+            return True
+        prompt = f"The process died while {record.id!r} was running: it may have done its work already, or not."
+        reply = await self.ask(instance, Question("interrupted", prompt, shown=record.input))
+        if reply.verdict == "retry":
+            self.start_again(instance)
+            return True
+        if reply.verdict == "skip":
+            record.status, record.reason = "skipped", "decision"
+        else:
+            self.fail(record, "error", StepFailed(f"its process died while it was running, and {reply.by or 'somebody'} said that it failed"))
+        return False
+
+    def start_again(self, instance: Instance) -> None:
+        """Write down that another attempt begins."""
+        instance.continued = False
+        instance.record.status = "running"
+        instance.record.attempts += 1
+        if instance.record.child:
+            instance.record.child = _child(instance.action)
+        self.job.ledger.add(self.job.identity.step_event(instance.record), sync=_outward(instance.action))
+        self.job.ledger.commit()
+
+    async def _back_off(self, instance: Instance, wait: float, error: BaseException) -> None:
+        record = instance.record
+        record.status, record.retry_at = "queued", time.time() + wait
+        record.error = {"type": type(error).__name__, "message": str(error)}
+        self.job.ledger.add(self.job.identity.step_event(record))
+        self.job.ledger.commit()
+        await asyncio.sleep(wait)
+        record.retry_at = 0.0
+        self.start_again(instance)
+
+    def _continue(self, instance: Instance) -> bool:
+        """Take over what an earlier process has begun."""
+        old = self.job.past.own.get(instance.record.id)
+        if old is None or old.status in ENDED:
+            return False
+        record = instance.record
+        record.status, record.attempts, record.child, record.started_at = old.status, old.attempts, old.child, old.started_at
+        record.question, record.retry_at = old.question, old.retry_at
+        instance.continued = True
+        return True
+
+    def _identify(self, instance: Instance) -> None:
+        record = instance.record
+        record.fingerprint = self.job.fingerprints.get(instance.key, "")
+        if record.input is None and not instance.parts:
+            instance.text, record.input_hash = "null", _EMPTY_HASH
+            return
+        instance.text = to_json(record.input)
+        whole = f"[{instance.text},{to_json(instance.parts) if instance.parts else '{}'}]"
+        record.input_hash = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _idempotent(self, action: Action) -> bool:
+        if action.idempotent is not None:
+            return action.idempotent
+        if action.kind == "webhook" and isinstance(action.webhook, Webhook):
+            return action.webhook.method in ("GET", "HEAD") and action.webhook.event is None
+        return action.kind == "tool" and self.job.functions[action.tool or ""].idempotent
+
+    def _cached(self, instance: Instance) -> Cached | None:
+        return self.job.cached(self._cache_key(instance))
+
+    def _to_cache(self, instance: Instance) -> Cached:
+        cache = instance.action.cache
+        ttl = cache.ttl if isinstance(cache, Cache) else None
+        record = instance.record
+        return Cached(self._cache_key(instance), record.output, self.job.identity.run_id, time.time() + ttl if ttl else 0.0)
+
+    def _cache_key(self, instance: Instance) -> str:
+        own = instance.compiled.cache_key
+        key = to_json(own.resolve(self.scope(instance.values))) if own is not None else instance.record.input_hash
+        return hashlib.sha256(f"{instance.record.fingerprint}:{key}".encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _take(self, record: StepRecord, output: Any, outcome: str, source: str) -> None:
+        record.status, record.output, record.outcome, record.source = "completed", output, outcome or "completed", source
+
+
+def plain(value: Any, step: str) -> Any:
+    """The value as JSON gives it back.
+
+    Raises:
+        StepFailed: JSON can't hold it.
+    """
+    if type(value) in _PLAIN:
+        return value
+    try:
+        return to_jsonable_python(value, inf_nan_mode="null", serialize_unknown=False)
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        raise StepFailed(
+            f"the step {step!r} returned a {type(value).__name__}, which can't be kept ({error}): "
+            "return text, numbers, lists, mappings, dataclasses or pydantic models, or write a file and return its path",
+            retryable=False,
+        ) from None
+
+
+def _child(action: Action) -> str:
+    """An ID for the run that the step will start, where it starts one."""
+    prefix = {"agent": "exec", "workflow": "workflow"}.get(action.kind)
+    return new_run_id(prefix) if prefix else ""
+
+
+def _asked(record: StepRecord, question: Question) -> dict[str, Any]:
+    """The question as it is kept; one that was asked by an earlier process keeps its deadline."""
+    ticket = f"{question.kind}.{record.attempts}.{record.input_hash[:16]}"
+    if record.question is not None and record.question["ticket"] == ticket:
+        return dict(record.question)
+    start = time.time()
+    asked: dict[str, Any] = {
+        "kind": question.kind,
+        "prompt": question.prompt,
+        "verdicts": list(question.verdicts),
+        "form": question.form,
+        "shown": question.shown,
+        "assignee": question.assignee,
+        "ticket": ticket,
+        "asked_at": start,
+        "due": start + question.timeout if question.timeout else 0,
+    }
+    if question.escalate:
+        asked.update(escalated=0, escalate_at=start + question.escalate[0].after)
+    return asked
+
+
+def _unanswered(question: Question) -> Reply:
+    if question.on_timeout == "fail":
+        raise StepFailed(f"nobody answered within {question.timeout:g} s: {question.prompt}", retryable=False)
+    return Reply(question.on_timeout, by="timeout", note=f"nobody answered within {question.timeout:g} s")
+
+
+def _wait_before_retry(action: Action, attempts: int, error: BaseException) -> float | None:
+    """Seconds until the next attempt, or None where there is none."""
+    if action.retry is None or attempts >= action.retry.max_attempts or not getattr(error, "retryable", True):
+        return None
+    wait = action.retry.wait(attempts, random.random())
+    return max(wait, getattr(error, "retry_after", None) or 0.0)
+
+
+def _outward(action: Action) -> bool:
+    """Whether its beginning has to survive a power loss: what it does can't be taken back."""
+    return action.kind in ("webhook", "shell") or (action.kind == "tool" and action.idempotent is None)
+
+
+def _pause(limit: asyncio.Timeout | None) -> float:
+    deadline = limit.when() if limit is not None else None
+    if limit is None or deadline is None:
+        return 0.0
+    limit.reschedule(None)
+    return deadline - asyncio.get_running_loop().time()
+
+
+def _go_on(limit: asyncio.Timeout | None, left: float) -> None:
+    if limit is not None and left:
+        limit.reschedule(asyncio.get_running_loop().time() + left)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from agentnb.runtime.agent import Agent
     from agentnb.runtime.results import AgentResult, StreamEvent
     from agentnb.runtime.runtime import Runtime, current, use
+    from agentnb.runtime.workflow import Workflow, resume, run
+    from agentnb.runtime.workflow_results import WorkflowRun
 
 __version__ = "0.1.0"
 
@@ -24,8 +26,12 @@ _MODULES = {
     "Runtime": "agentnb.runtime.runtime",
     "StreamEvent": "agentnb.runtime.results",
     "Tool": "agentnb.agents.tools",
+    "Workflow": "agentnb.runtime.workflow",
+    "WorkflowRun": "agentnb.runtime.workflow_results",
     "current": "agentnb.runtime.runtime",
     "load_ipython_extension": "agentnb.notebook",
+    "resume": "agentnb.runtime.workflow",
+    "run": "agentnb.runtime.workflow",
     "tool": "agentnb.agents.tools",
     "unload_ipython_extension": "agentnb.notebook",
     "use": "agentnb.runtime.runtime",
@@ -38,8 +44,12 @@ __all__ = [
     "Runtime",
     "StreamEvent",
     "Tool",
+    "Workflow",
+    "WorkflowRun",
     "current",
     "load_ipython_extension",
+    "resume",
+    "run",
     "tool",
     "unload_ipython_extension",
     "use",

@@ -18,6 +18,15 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "agentnb.stores": {"sqlite": "agentnb.adapters.sqlite:SQLiteStore"},
     "agentnb.queries": {"duckdb": "agentnb.adapters.analytics:query"},
     "agentnb.checks": {"hardware": "agentnb.adapters.hardware:check"},
+    "agentnb.steps": {
+        "agent": "agentnb.runtime.workflow_steps:AgentStep",
+        "tool": "agentnb.workflows.kinds.tool:ToolStep",
+        "shell": "agentnb.workflows.kinds.shell:ShellStep",
+        "human": "agentnb.workflows.kinds.human:HumanStep",
+        "webhook": "agentnb.workflows.kinds.webhook:WebhookStep",
+        "workflow": "agentnb.runtime.workflow_steps:WorkflowStep",
+    },
+    "agentnb.executors": {"process": "agentnb.adapters.processes:ProcessExecutor"},
     "agentnb.tools": {},
     "agentnb.policies": {},
 }

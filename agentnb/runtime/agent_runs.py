@@ -39,6 +39,7 @@ class RunOptions:
         listener: Is told what goes on.
         presenter: Shows approvals to a person; the runtime's own where None.
         workflow_id: Run of the workflow that it is a step of, and workflow_step: that step's ID.
+        run_id: The ID that it is to have; a new one by default.
     """
 
     session: str = ""
@@ -50,6 +51,7 @@ class RunOptions:
     presenter: Presenter | None = None
     workflow_id: str = ""
     workflow_step: str = ""
+    run_id: str = ""
 
 
 DEFAULT = RunOptions()
@@ -65,7 +67,7 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
     secrets.refresh()
     runtime.agents.require_ready(agent)
     runtime.deps[agent.definition] = options.deps
-    run_id = new_run_id("exec")
+    run_id = options.run_id or new_run_id("exec")
     run = Run(
         id=run_id,
         kind="agent",

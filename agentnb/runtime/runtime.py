@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from agentnb import plugins
 from agentnb.agents.execution import Answer
@@ -26,6 +26,9 @@ from agentnb.runtime.registry import AgentRegistry
 from agentnb.runtime.results import AgentResult
 from agentnb.runtime.watch import Watch
 
+if TYPE_CHECKING:
+    from agentnb.workflows.runner import Presenter as QuestionPresenter
+
 _ANSWER = "answer:"
 
 
@@ -39,6 +42,7 @@ class Runtime:
 
     Attributes:
         presenter: Shows approvals to the person in front of this process; None where there is nobody.
+        questions: Shows what steps of workflows ask; None where there is nobody.
         deps: What agents of this process were last given, by the hash of their definition: for those that are resumed here.
     """
 
@@ -51,7 +55,9 @@ class Runtime:
         self.agents = AgentRegistry(self.store)
         self.watch = Watch(self.store)
         self.presenter: Presenter | None = None
+        self.questions: QuestionPresenter | None = None
         self.deps: dict[str, Any] = {}
+        self._executors: dict[str, Any] = {}
 
     def get(self, run_id: str) -> Run:
         """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
@@ -137,11 +143,25 @@ class Runtime:
         """
         run = self.signal(run_id, "cancel")
         if not self.is_alive(run):
-            agent_runs.end_ownerless(self, run)
+            if run.kind == "workflow":
+                from agentnb.runtime import workflow_runs
+
+                workflow_runs.end_ownerless(self, run)
+            else:
+                agent_runs.end_ownerless(self, run)
         return self.get(run_id)
 
+    def executor(self, name: str) -> Any:
+        """Where steps may run that shouldn't run in this process, by the name of an executor; made once."""
+        if name not in self._executors:
+            self._executors[name] = plugins.load("agentnb.executors", name)()
+        return self._executors[name]
+
     def close(self) -> None:
-        """Close the store."""
+        """Close the store and the executors."""
+        for executor in self._executors.values():
+            executor.close()
+        self._executors.clear()
         self.store.close()
 
     def open_model(self, name: str, record: Path | None = None, replay: Path | None = None) -> Model:

@@ -261,6 +261,7 @@ class StepRunner:
             job.identity.name,
             job.identity.user,
             record.id,
+            instance.key,
             record.attempts,
             instance.action,
             record.input,

@@ -83,6 +83,7 @@ class Call:
     """One attempt at a step.
 
     Attributes:
+        place: Where the step stands in the workflow: the step ID without the item or the visit.
         input: The step's input, its expressions resolved; ``text`` is the same as JSON.
         parts: Resolved templates by their field: ``human.prompt``, ``webhook.url``, ``shell.env`` …
         folder: Where relative paths start: the folder of the workflow's file.
@@ -99,6 +100,7 @@ class Call:
     workflow: str
     user: str
     step_id: str
+    place: str
     attempt: int
     action: Action
     input: Any

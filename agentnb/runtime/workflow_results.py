@@ -1,0 +1,85 @@
+"""What one run of a workflow gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from agentnb.ports.store import Definition, Event, Reason, Run, Status
+from agentnb.workflows.spec import WorkflowSpec, adapter
+from agentnb.workflows.trace import StepRecord, steps_of
+
+if TYPE_CHECKING:
+    from agentnb.runtime.report import Report
+
+
+@dataclass(frozen=True, repr=False)
+class WorkflowRun:
+    """A run of a workflow, as far as it has come.
+
+    Attributes:
+        outputs: What the workflow gave, once it is completed.
+        steps: Its steps by their ID, in the order in which they began; ``steps["a"].output``.
+        history: The states that a state machine went through: ``{"state", "visit", "previous", "event", "entered_at"}`` each.
+        usage: Totals: ``steps``, ``replayed``, ``input_tokens``, ``output_tokens``, ``model_calls``, ``tool_calls``, ``cost``.
+        parent: The run that it is a step of, or empty; ``rerun_of``: the run that it runs again, or empty.
+    """
+
+    id: str
+    name: str
+    status: Status
+    reason: Reason
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    steps: Mapping[str, StepRecord]
+    spec: WorkflowSpec
+    history: Sequence[Mapping[str, Any]] = ()
+    error: Mapping[str, Any] | None = None
+    started_at: str = ""
+    ended_at: str = ""
+    duration_ms: float = 0.0
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    parent: str = ""
+    rerun_of: str = ""
+
+    @property
+    def waiting(self) -> list[StepRecord]:
+        """The steps that wait for somebody."""
+        return [step for step in self.steps.values() if step.status == "waiting"]
+
+    def report(self) -> Report:
+        """Results, successes, errors, duration, critical path, tokens and cost; shows itself in a notebook."""
+        from agentnb.runtime.report import report_of
+
+        return report_of(self)
+
+    def __repr__(self) -> str:
+        done = sum(step.status in ("completed", "skipped") for step in self.steps.values())
+        waits = f", waits for {', '.join(step.id for step in self.waiting)}" if self.waiting else ""
+        return f"<{self.status} run {self.id} of {self.name}: {done} of {len(self.steps)} steps, {self.duration_ms:.0f} ms{waits}>"
+
+
+def result_of(run: Run, events: Sequence[Event], definition: Definition) -> WorkflowRun:
+    """A run from what the store has of it."""
+    started = next((event.data for event in events if event.type == "workflow.started"), {})
+    times = [datetime.fromisoformat(event.data["timestamp"]) for event in (events[0], events[-1])] if events else []
+    return WorkflowRun(
+        run.id,
+        run.name,
+        run.status,
+        run.reason,
+        run.input or {},
+        run.output or {},
+        steps_of(events),
+        adapter().validate_python(definition.spec["document"]),
+        [event.data for event in events if event.type == "workflow.state_entered"],
+        run.error,
+        run.created_at,
+        run.ended_at,
+        (times[1] - times[0]).total_seconds() * 1000 if times else 0.0,
+        run.usage,
+        run.parent,
+        started.get("rerun_of", ""),
+    )

@@ -1,0 +1,488 @@
+"""Runs of workflows: begin, go on, run again from a step, answer, and how each ends, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentnb import plugins, secrets
+from agentnb.agents.identity import new_run_id
+from agentnb.errors import (
+    AgentNBError,
+    ConfigurationError,
+    ExecutionCancelled,
+    ExecutionTimeout,
+    IllegalTransition,
+    LeaseLost,
+    PolicyDenied,
+    StoreError,
+)
+from agentnb.policy import Check
+from agentnb.ports.store import FINAL, Event, Fence, Reason, Record, Run, RunChange, Signal, Status, now
+from agentnb.runtime.owner import LEASE_SECONDS, this_process
+from agentnb.runtime.watch import ActiveRun
+from agentnb.runtime.workflow_definitions import Ready, load
+from agentnb.runtime.workflow_results import WorkflowRun, result_of
+from agentnb.secrets import to_json
+from agentnb.workflows.dag import DagExecutor, StepError, Suspended
+from agentnb.workflows.kinds.call import Kind
+from agentnb.workflows.ledger import Ledger
+from agentnb.workflows.machine import MachineExecutor
+from agentnb.workflows.runner import Job, Past, Presenter
+from agentnb.workflows.spec import WorkflowError
+from agentnb.workflows.trace import Identity, StepRecord, steps_of
+
+if TYPE_CHECKING:
+    from agentnb.runtime.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class WorkflowOptions:
+    """How one run is to go.
+
+    Attributes:
+        attended: Whether somebody may answer in this process, so that it waits as long as it takes; by default, where there is a presenter.
+        presenter: Shows questions to a person; the runtime's own where None.
+        listener: Is told of each event, once it is in the journal.
+        record: Cassette to record model calls to. replay: Cassette to answer them from.
+    """
+
+    attended: bool | None = None
+    presenter: Presenter | None = None
+    listener: Callable[[Event], None] | None = None
+    record: Path | None = None
+    replay: Path | None = None
+
+
+@dataclass(frozen=True)
+class Host:
+    """What kinds of steps use of the runtime."""
+
+    runtime: Runtime
+    ready: Ready
+    options: WorkflowOptions
+
+    def executor(self, name: str) -> Any:
+        return self.runtime.executor(name)
+
+
+async def execute(
+    runtime: Runtime,
+    ready: Ready,
+    inputs: Mapping[str, Any],
+    options: WorkflowOptions,
+    *,
+    run_id: str = "",
+    parent: str = "",
+    past: Past | None = None,
+) -> WorkflowRun:
+    """Run a workflow.
+
+    Raises:
+        WorkflowError: The inputs don't fit.
+        AgentNBError: It failed; ``run_id`` says in which run.
+        Suspended: It is part of another one, and waits.
+        asyncio.CancelledError: The awaiting task was cancelled; so is the run.
+    """
+    secrets.refresh()
+    given = checked_inputs(ready, inputs)
+    runtime.policy.enforce(Check("input", to_json(given), ready.spec.name))
+    run = Run(
+        id=run_id or new_run_id("workflow"),
+        kind="workflow",
+        name=ready.spec.name,
+        status="running",
+        definition=ready.definition.hash,
+        user=runtime.settings.user,
+        parent=parent,
+        input=given,
+        owner=this_process(),
+        lease_until=time.time() + LEASE_SECONDS,
+        attempt=1,
+        created_at=now(),
+    )
+    source = {"rerun_of": past.source} if past is not None and past.source else {}
+    runtime.store.write(*ready.definitions(), run, _identity(run).event("workflow.started", "running", input_data=given, **source))
+    return await _drive(runtime, ready, run, options, past or Past())
+
+
+async def resume(runtime: Runtime, run_id: str, options: WorkflowOptions) -> WorkflowRun:
+    """Go on with a run that nobody executes, after its last finished steps.
+
+    Raises:
+        IllegalTransition: It has ended already.
+        LeaseLost: Another process executes it.
+        DefinitionError: Its functions can't be loaded here.
+    """
+    secrets.refresh()
+    run = _root(runtime, runtime.store.run(run_id))
+    if run.status in FINAL:
+        raise IllegalTransition(
+            f"run {run.id} is {run.status}, there is nothing to resume; "
+            f"`agentnb workflow resume {run.id} --from STEP` runs it again from there, as a new run"
+        )
+    if runtime.is_alive(run):
+        raise LeaseLost(f"run {run.id} is being executed by {run.owner}: cancel it, or wait for it")
+    return await go_on(runtime, run, load(runtime, runtime.store.definition(run.definition)), options)
+
+
+async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptions) -> WorkflowRun:
+    """Take a run over and execute what is left of it."""
+    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    events = runtime.store.events(run.id)
+    runtime.store.write(
+        RunChange(run.id, {"status": "running", "wake_at": 0.0}),
+        _identity(run).event("workflow.resumed", "running", attempt=run.attempt),
+        fence=Fence(run.id, run.attempt),
+    )
+    visits = [event.data for event in events if event.type == "workflow.state_entered"]
+    started = next((event.data for event in events if event.type == "workflow.started"), {})
+    source = started.get("rerun_of", "")
+    repeated = steps_of(runtime.store.events(source)) if source else {}
+    return await _drive(runtime, ready, run, options, Past(steps_of(events), visits, source, repeated))
+
+
+async def rerun(
+    runtime: Runtime,
+    run_id: str,
+    options: WorkflowOptions,
+    *,
+    start: Iterable[str] = (),
+    inputs: Mapping[str, Any] | None = None,
+    ready: Ready | None = None,
+) -> WorkflowRun:
+    """Run an ended run again as a new one; steps whose input and definition are the same take their results from it.
+
+    Args:
+        runtime: Where it was run.
+        run_id: The run.
+        options: As for ``execute``.
+        start: Steps that are run anew in any case, and all that needs them.
+        inputs: New values of some inputs.
+        ready: The workflow as it is now; as it was then by default.
+
+    Raises:
+        IllegalTransition: It has not ended.
+        WorkflowError: There is no such step.
+    """
+    run = runtime.store.run(run_id)
+    if run.status not in FINAL and runtime.is_alive(run):
+        raise IllegalTransition(f"run {run.id} has not ended: cancel it before you run it again")
+    ready = ready or load(runtime, runtime.store.definition(run.definition))
+    names = list(start)
+    known = ready.spec.actions()
+    for name in names:
+        if name not in known:
+            raise WorkflowError(f"no step {name!r} in {ready.spec.name!r}; there are: {', '.join(known)}")
+    fresh = ready.graph.downstream(names) if ready.spec.kind == "dag" else set(names)
+    past = Past(source=run.id, steps=steps_of(runtime.store.events(run.id)), fresh=frozenset(fresh))
+    return await execute(runtime, ready, {**run.input, **(inputs or {})}, options, past=past)
+
+
+def stale(runtime: Runtime, run_id: str, ready: Ready) -> list[str]:
+    """The steps that a ``rerun`` would run: edited, not finished then, or behind one of these."""
+    records = steps_of(runtime.store.events(runtime.store.run(run_id).id))
+    changed = [
+        name
+        for name in ready.spec.actions()
+        if name not in records or records[name].status not in ("completed", "skipped") or _edited(records[name], ready.fingerprints[name])
+    ]
+    if ready.spec.kind != "dag":
+        return changed
+    behind = ready.graph.downstream(changed)
+    return [name for name in ready.spec.steps if name in behind]
+
+
+def _edited(record: StepRecord, fingerprint: str) -> bool:
+    return record.status == "completed" and record.fingerprint != fingerprint
+
+
+def get(runtime: Runtime, run_id: str) -> WorkflowRun:
+    """A run as it is now."""
+    run = runtime.get(run_id)
+    return result_of(run, runtime.store.events(run.id), runtime.store.definition(run.definition))
+
+
+def pending(runtime: Runtime, run_id: str) -> list[tuple[str, StepRecord]]:
+    """What a run waits for, its sub-workflows included: each with the ID of the run that asks."""
+    run = runtime.store.run(run_id)
+    if run.status in FINAL:
+        return []
+    found: list[tuple[str, StepRecord]] = []
+    for record in steps_of(runtime.store.events(run.id)).values():
+        if record.status == "waiting" and record.question is not None and record.question["kind"] != "child":
+            found.append((run.id, record))
+        if record.kind == "workflow" and record.status in ("waiting", "running") and record.child:
+            found += pending(runtime, record.child)
+    return found
+
+
+def answer(
+    runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: Any = None, by: str = "", note: str = ""
+) -> bool:
+    """Answer what a step waits for; True where nobody executes the run, so that it takes a ``resume`` to go on.
+
+    Raises:
+        ConfigurationError: It waits for nothing of the kind, or the answer doesn't fit the form.
+    """
+    run = runtime.store.run(run_id)
+    waiting = {(owner, record.id): record for owner, record in pending(runtime, run.id)}
+    found = [(owner, record) for (owner, name), record in waiting.items() if name == step_id]
+    if not found:
+        names = ", ".join(name for _, name in waiting) or "nothing"
+        raise ConfigurationError(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
+    owner, record = found[0]
+    question = record.question or {}
+    _check_answer(question, step_id, verdict, data)
+    ticket = question["ticket"]
+    if any(signal.name == f"answer:{step_id}" and signal.payload.get("ticket") == ticket for signal in runtime.store.signals(owner)):
+        raise ConfigurationError(f"{step_id!r} of run {owner} was answered already; `agentnb runs resume {run.id}` goes on with it")
+    payload = {"ticket": ticket, "verdict": verdict, "data": data, "by": by or runtime.settings.user, "note": note}
+    return _tell(runtime, owner, Signal(owner, f"answer:{step_id}", payload))
+
+
+def send(runtime: Runtime, run_id: str, name: str, data: Any = None) -> bool:
+    """Send an event to a state machine; True where nobody executes the run, so that it takes a ``resume`` to go on.
+
+    Raises:
+        IllegalTransition: The run has ended.
+    """
+    run = runtime.store.run(run_id)
+    if run.status in FINAL:
+        raise IllegalTransition(f"run {run.id} is {run.status} already")
+    return _tell(runtime, run.id, Signal(run.id, f"event:{name}", data))
+
+
+def _tell(runtime: Runtime, run_id: str, signal: Signal) -> bool:
+    """Write a signal to a run, and wake those that it is part of."""
+    signals, run = [signal], runtime.store.run(run_id)
+    while run.parent and (above := _maybe(runtime, run.parent)) is not None and above.kind == "workflow":
+        for record in steps_of(runtime.store.events(above.id)).values():
+            if record.child == run.id and record.status == "waiting" and record.question is not None:
+                signals.append(Signal(above.id, f"answer:{record.id}", {"ticket": record.question["ticket"], "verdict": "approve"}))
+        run = above
+    runtime.store.write(*signals)
+    for one in signals:
+        runtime.watch.deliver(one.run_id)
+    return not runtime.is_alive(run)
+
+
+def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data: Any) -> None:
+    if verdict not in question["verdicts"]:
+        raise ConfigurationError(f"the answer to {step_id!r} must be {', '.join(question['verdicts'])}, not {verdict!r}")
+    if question["form"] is None or verdict != "approve":
+        return
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(Draft202012Validator(question["form"]).iter_errors(data), key=lambda error: [str(part) for part in error.path])
+    if errors:
+        findings = "; ".join(f"{'.'.join(map(str, error.path)) or 'answer'}: {error.message}" for error in errors)
+        raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {findings}")
+
+
+async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
+    """Go on with runs whose timer or deadline is due, and with those whose process died; the IDs of those that were taken.
+
+    Those that other processes take at the same time are left to them.
+    """
+    found = [_root(runtime, run) for run in runtime.store.due(time.time()) if run.kind == "workflow"]
+    runs = {run.id: run for run in found if not runtime.is_alive(run) and run.status not in FINAL}
+
+    async def one(run: Run) -> str:
+        try:
+            await resume(runtime, run.id, options)
+        except LeaseLost:
+            return ""
+        except AgentNBError:
+            return run.id
+        return run.id
+
+    return [name for name in await asyncio.gather(*map(one, runs.values())) if name]
+
+
+def end_ownerless(runtime: Runtime, run: Run) -> None:
+    """End a run that was cancelled while no process executed it, and what it had started."""
+    from agentnb.runtime import agent_runs
+
+    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    identity = _identity(run)
+    for record in steps_of(runtime.store.events(run.id)).values():
+        if record.status in ("running", "waiting", "queued"):
+            record.status = "cancelled"
+            runtime.store.write(identity.step_event(record), fence=Fence(run.id, run.attempt))
+            child = _maybe(runtime, record.child) if record.child else None
+            if child is not None and child.status not in FINAL:
+                (agent_runs.end_ownerless if child.kind == "agent" else end_ownerless)(runtime, child)
+    _end(runtime, run, ExecutionCancelled(f"cancelled by {runtime.settings.user}"), 0.0)
+
+
+def checked_inputs(ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with their defaults, checked against their schemas.
+
+    Raises:
+        WorkflowError: One is missing, unknown, or doesn't fit; the message names all of them.
+    """
+    from jsonschema import Draft202012Validator
+
+    declared, problems, given = ready.spec.inputs, [], {}
+    problems += [f"{name}: unknown; there are: {', '.join(declared) or 'none'}" for name in inputs if name not in declared]
+    for name, schema in declared.items():
+        if name not in inputs and "default" not in schema:
+            problems.append(f"{name}: missing ({schema.get('description') or schema.get('type', 'anything')})")
+            continue
+        given[name] = inputs[name] if name in inputs else schema["default"]
+        errors = Draft202012Validator(schema).iter_errors(given[name]) if schema else ()
+        problems += [f"{name}: {error.message}" for error in errors]
+    if problems:
+        raise WorkflowError(f"the inputs of {ready.spec.name!r} don't fit: {'; '.join(problems)}")
+    return given
+
+
+async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOptions, past: Past) -> WorkflowRun:
+    active, fence, started = ActiveRun(run.id), Fence(run.id, run.attempt), time.perf_counter()
+
+    def write(*records: Record, sync: bool = False) -> None:
+        runtime.store.write(*records, fence=fence, sync=sync)
+
+    presenter = options.presenter or runtime.questions
+    attended = presenter is not None if options.attended is None else options.attended
+    ledger = Ledger(write, options.listener)
+    job = Job(
+        ready.spec,
+        ready.compiled,
+        _identity(run),
+        run.input,
+        {name: os.environ.get(name, "") for name in ready.spec.env},
+        ready.functions,
+        ready.fingerprints,
+        ready.folder,
+        runtime.policy,
+        ledger,
+        active,
+        _kinds(ready),
+        runtime.store.cached,
+        Host(runtime, ready, options),
+        past,
+        presenter,
+    )
+    executor = (
+        DagExecutor(job, ready.graph, attended=attended)
+        if ready.spec.kind == "dag"
+        else MachineExecutor(job, ready.conditions, attended=attended)
+    )
+    try:
+        worker = active.start(_limited(executor.run(), ready.spec.timeout, ready.spec.name))
+        runtime.watch.add(active)
+        runtime.watch.deliver(run.id)
+        outputs = await worker
+        outputs = _released(runtime, ready, outputs)
+        milliseconds = (time.perf_counter() - started) * 1000
+        usage = usage_of(executor.runner.records)
+        write(
+            _identity(run).event("workflow.completed", "completed", output_data=outputs, execution_time_ms=milliseconds, usage=usage),
+            RunChange(run.id, {"output": outputs, **_ended("completed", usage)}),
+        )
+    except Suspended as waiting:
+        _suspend(runtime, run, waiting)
+        if run.parent:
+            raise
+    except BaseException as error:
+        failure = (
+            ExecutionCancelled("somebody cancelled the run") if active.cancelled and isinstance(error, asyncio.CancelledError) else error
+        )
+        _end(runtime, run, failure, (time.perf_counter() - started) * 1000, usage_of(executor.runner.records))
+        if failure is error:
+            raise
+        raise failure from error
+    finally:
+        runtime.watch.remove(run.id)
+    return get(runtime, run.id)
+
+
+async def _limited(work: Any, timeout: float | None, name: str) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(timeout):
+            outputs: dict[str, Any] = await work
+            return outputs
+    except TimeoutError:
+        raise ExecutionTimeout(f"the workflow {name!r}", timeout or 0) from None
+
+
+def _released(runtime: Runtime, ready: Ready, outputs: dict[str, Any]) -> dict[str, Any]:
+    if outputs:
+        runtime.policy.enforce(Check("output", to_json(outputs), ready.spec.name))
+    return outputs
+
+
+def _kinds(ready: Ready) -> dict[str, Kind]:
+    return {kind: plugins.load("agentnb.steps", kind)() for kind in {action.kind for action in ready.spec.actions().values()}}
+
+
+def usage_of(records: Mapping[str, StepRecord]) -> dict[str, Any]:
+    """Totals over the steps that a run has done itself."""
+    total: dict[str, Any] = {"steps": 0, "replayed": 0, "input_tokens": 0, "output_tokens": 0, "model_calls": 0, "tool_calls": 0, "cost": 0.0}
+    for record in records.values():
+        total["steps"] += record.status == "completed"
+        total["replayed"] += bool(record.source)
+        if record.source:
+            continue
+        for name in ("input_tokens", "output_tokens", "model_calls", "tool_calls"):
+            total[name] += record.usage.get(name) or 0
+        cost = record.usage.get("cost", 0.0)
+        total["cost"] = None if total["cost"] is None or cost is None else total["cost"] + cost
+    return total
+
+
+def _suspend(runtime: Runtime, run: Run, waiting: Suspended) -> None:
+    change = RunChange(run.id, {"status": "waiting", "owner": "", "lease_until": 0.0, "wake_at": waiting.wake_at})
+    event = _identity(run).event("workflow.suspended", "waiting", wake_at=waiting.wake_at)
+    runtime.store.write(event, change, fence=Fence(run.id, run.attempt), sync=True)
+
+
+def _end(runtime: Runtime, run: Run, error: BaseException, milliseconds: float, usage: Mapping[str, Any] | None = None) -> None:
+    """Write down that it failed, as far as the store can still be written; a run that was taken over is left alone."""
+    status, reason = _classified(error)
+    if isinstance(error, AgentNBError):
+        error.run_id = run.id
+    described = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
+    event = _identity(run).event("workflow.failed", status, reason=reason, error=described, execution_time_ms=milliseconds)
+    change = RunChange(run.id, {"reason": reason, "error": described, **_ended(status, usage or {})})
+    with suppress(StoreError, LeaseLost):
+        runtime.store.write(event, change, fence=Fence(run.id, run.attempt))
+
+
+def _ended(status: Status, usage: Mapping[str, Any]) -> dict[str, Any]:
+    return {"status": status, "owner": "", "lease_until": 0.0, "wake_at": 0.0, "ended_at": now(), "usage": usage}
+
+
+def _classified(error: BaseException) -> tuple[Status, Reason]:
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | ExecutionCancelled):
+        return "cancelled", "cancelled"
+    if isinstance(error, ExecutionTimeout) or (isinstance(error, StepError) and error.reason == "timed_out"):
+        return "failed", "timed_out"
+    refused = isinstance(error, PolicyDenied) or (isinstance(error, StepError) and error.reason == "policy")
+    return ("failed", "policy") if refused else ("failed", "error")
+
+
+def _identity(run: Run) -> Identity:
+    return Identity(run.id, run.name, run.user)
+
+
+def _root(runtime: Runtime, run: Run) -> Run:
+    """The run that a run is part of; itself where it is part of none that goes on."""
+    above = _maybe(runtime, run.parent) if run.parent else None
+    return _root(runtime, above) if above is not None and above.kind == "workflow" and above.status not in FINAL else run
+
+
+def _maybe(runtime: Runtime, run_id: str) -> Run | None:
+    with suppress(AgentNBError):
+        return runtime.store.run(run_id)
+    return None
+
+

@@ -70,12 +70,24 @@ def to_json(value: Any, *, sort_keys: bool = False) -> str:
     return _dumps(_cleaned(value, 0), sort_keys) if _suspicious(text) else text
 
 
+_ENCODERS = {
+    sort_keys: json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False, sort_keys=sort_keys)
+    for sort_keys in (False, True)
+}
+
+
 def _dumps(value: Any, sort_keys: bool) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False, sort_keys=sort_keys)
+    return _ENCODERS[sort_keys].encode(value)
 
 
 def _suspicious(text: str) -> bool:
-    return any(trace in text for trace in _traces) or (any(mark in text for mark in _MARKS) and _shape.search(text) is not None)
+    for trace in _traces:
+        if trace in text:
+            return True
+    for mark in _MARKS:  # noqa: SIM110
+        if mark in text:
+            return _shape.search(text) is not None
+    return False
 
 
 def _cleaned(value: Any, depth: int) -> Any:

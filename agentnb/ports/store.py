@@ -6,9 +6,11 @@ Times are RFC 3339 UTC text, leases are seconds since the epoch.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 Status = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
@@ -18,7 +20,13 @@ FINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
 def now() -> str:
     """The time as RFC 3339 UTC text with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(2)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True)

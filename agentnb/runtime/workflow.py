@@ -19,7 +19,7 @@ from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows import editing
 from agentnb.workflows.documents import Document, Finding, WorkflowSpecError
-from agentnb.workflows.functions import Function
+from agentnb.workflows.callables import Function
 from agentnb.workflows.planning import Plan, plan
 from agentnb.workflows.runner import Presenter
 from agentnb.workflows.spec import KINDS, WorkflowSpec

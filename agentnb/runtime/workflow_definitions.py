@@ -16,7 +16,7 @@ from agentnb.agents.spec import AgentSpec
 from agentnb.errors import AgentNBError, UnknownName
 from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
-from agentnb.workflows.functions import PREFIX, Function, imported
+from agentnb.workflows.callables import PREFIX, Function, imported
 from agentnb.workflows.graph import CompiledStep, Graph, compiled, graph_of, transition_conditions
 from agentnb.workflows.spec import Action, SubWorkflow, WorkflowError, WorkflowSpec, adapter
 

@@ -64,7 +64,17 @@ class WorkflowRun:
 def result_of(run: Run, events: Sequence[Event], definition: Definition) -> WorkflowRun:
     """A run from what the store has of it."""
     started = next((event.data for event in events if event.type == "workflow.started"), {})
-    times = [datetime.fromisoformat(event.data["timestamp"]) for event in (events[0], events[-1])] if events else []
+    visits = [event.data for event in events if event.type == "workflow.state_entered"]
+    ended = events[-1].data["timestamp"] if events else run.created_at
+    spec = adapter().validate_python(definition.spec["document"])
+    return made(run, spec, steps_of(events), visits, ended, started.get("rerun_of", ""))
+
+
+def made(
+    run: Run, spec: WorkflowSpec, steps: Mapping[str, StepRecord], visits: Sequence[Mapping[str, Any]], ended: str, rerun_of: str
+) -> WorkflowRun:
+    """A run from its parts; ``ended`` is the time of its last event."""
+    elapsed = datetime.fromisoformat(ended) - datetime.fromisoformat(run.created_at)
     return WorkflowRun(
         run.id,
         run.name,
@@ -72,14 +82,14 @@ def result_of(run: Run, events: Sequence[Event], definition: Definition) -> Work
         run.reason,
         run.input or {},
         run.output or {},
-        steps_of(events),
-        adapter().validate_python(definition.spec["document"]),
-        [event.data for event in events if event.type == "workflow.state_entered"],
+        steps,
+        spec,
+        visits,
         run.error,
         run.created_at,
         run.ended_at,
-        (times[1] - times[0]).total_seconds() * 1000 if times else 0.0,
+        elapsed.total_seconds() * 1000,
         run.usage,
         run.parent,
-        started.get("rerun_of", ""),
+        rerun_of,
     )

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from agentnb.ports.store import FINAL, Event, Fence, Reason, Record, Run, RunCha
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.watch import ActiveRun
 from agentnb.runtime.workflow_definitions import Ready, load
-from agentnb.runtime.workflow_results import WorkflowRun, result_of
+from agentnb.runtime.workflow_results import WorkflowRun, made, result_of
 from agentnb.secrets import to_json
 from agentnb.workflows.dag import DagExecutor, StepError, Suspended
 from agentnb.workflows.kinds.call import Kind
@@ -384,14 +384,17 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         outputs = _released(runtime, ready, outputs)
         milliseconds = (time.perf_counter() - started) * 1000
         usage = usage_of(executor.runner.records)
+        fields = {"output": outputs, **_ended("completed", usage)}
         write(
             _identity(run).event("workflow.completed", "completed", output_data=outputs, execution_time_ms=milliseconds, usage=usage),
-            RunChange(run.id, {"output": outputs, **_ended("completed", usage)}),
+            RunChange(run.id, fields),
         )
+        return made(replace(run, **fields), ready.spec, executor.runner.records, executor.visits, fields["ended_at"], past.source)
     except Suspended as waiting:
         _suspend(runtime, run, waiting)
         if run.parent:
             raise
+        return get(runtime, run.id)
     except BaseException as error:
         failure = (
             ExecutionCancelled("somebody cancelled the run") if active.cancelled and isinstance(error, asyncio.CancelledError) else error
@@ -402,7 +405,6 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         raise failure from error
     finally:
         runtime.watch.remove(run.id)
-    return get(runtime, run.id)
 
 
 async def _limited(work: Any, timeout: float | None, name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentnb.errors import AgentNBError, ExecutionError
@@ -74,6 +74,7 @@ class DagExecutor:
     def __init__(self, job: Job, graph: Graph, *, attended: bool) -> None:
         self.runner = StepRunner(job, self._waits)
         self.failure: StepRecord | None = None
+        self.visits: list[Mapping[str, Any]] = []
         self._job = job
         self._graph = graph
         self._attended = attended
@@ -289,7 +290,9 @@ class DagExecutor:
             identifier = f"{fan.record.id}[{index}]"
             old = self._job.past.own.get(identifier)
             record = StepRecord(identifier, fan.record.kind, f"{fan.step.title or fan.record.id} {index + 1}")
-            instance = Instance(fan.record.id, record, fan.step, self._job.compiled[fan.record.id], {"item": fan.items[index], "index": index})
+            instance = Instance(
+                fan.record.id, record, fan.step, self._job.compiled[fan.record.id], {"item": fan.items[index], "index": index}
+            )
             self.runner.records[identifier] = record
             known = old is not None and old.status in ("completed", "failed", "skipped")
             if known and old is not None:
@@ -373,7 +376,9 @@ class DagExecutor:
             task.cancel()
         if running:
             await asyncio.wait(running)
-        suspended = self._end is not None and self._end.done() and not self._end.cancelled() and isinstance(self._end.exception(), Suspended)
+        suspended = (
+            self._end is not None and self._end.done() and not self._end.cancelled() and isinstance(self._end.exception(), Suspended)
+        )
         for instance, _ in running.values():
             record = instance.record
             if not (suspended and record.id in waiting) and record.status not in ENDED:

@@ -52,6 +52,7 @@ class MachineExecutor:
     def __init__(self, job: Job, conditions: Mapping[str, tuple[Condition | None, ...]], *, attended: bool) -> None:
         self.runner = StepRunner(job, self._poked)
         self.state = ""
+        self.visits: list[Mapping[str, Any]] = list(job.past.visits)
         self._job = job
         self._conditions = conditions
         self._attended = attended
@@ -128,6 +129,7 @@ class MachineExecutor:
             event=event,
             entered_at=self._entered_at,
         )
+        self.visits.append(entered.data)
         timers = [self._entered_at + item.after for item in self._job.spec.states[state].transitions if item.after]
         self._job.ledger.add(entered, RunChange(self._job.identity.run_id, {"wake_at": min(timers, default=0.0)}))
         self._job.ledger.commit()
@@ -193,9 +195,7 @@ class MachineExecutor:
             raise self._stuck(record)
         return await self._wait(state, record, task)
 
-    async def _wait(
-        self, state: State, record: StepRecord | None, task: asyncio.Task[None] | None
-    ) -> tuple[Transition, Mapping[str, Any]]:
+    async def _wait(self, state: State, record: StepRecord | None, task: asyncio.Task[None] | None) -> tuple[Transition, Mapping[str, Any]]:
         """Wait for the work's end, an event or a timer, whichever allows to leave first."""
         passed: set[int] = set()
         names = {item.on: self._job.inbox.answers(f"event:{item.on}") for item in state.transitions if item.on and _is_event(item)}
@@ -206,7 +206,9 @@ class MachineExecutor:
                     if name not in gets.values():
                         gets[asyncio.ensure_future(queue.get())] = name
                 timers = {
-                    place: self._entered_at + item.after for place, item in enumerate(state.transitions) if item.after and place not in passed
+                    place: self._entered_at + item.after
+                    for place, item in enumerate(state.transitions)
+                    if item.after and place not in passed
                 }
                 await self._until(task, *gets, due=min(timers.values(), default=0.0))
                 for get in [get for get in gets if get.done()]:
@@ -266,9 +268,7 @@ class MachineExecutor:
                 raise Suspended(nearest)
             poke = asyncio.ensure_future(self._poke.wait())
             try:
-                await asyncio.wait(
-                    [*tasks, poke], timeout=max(due - time.time(), 0) if due else None, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait([*tasks, poke], timeout=max(due - time.time(), 0) if due else None, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 poke.cancel()
 

@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from agentnb.policy import Check, PolicyEngine
 from agentnb.ports.store import Cached, RunChange, now
 from agentnb.secrets import to_json
 from agentnb.workflows.expressions import ExpressionError, Scope
-from agentnb.workflows.functions import Function
+from agentnb.workflows.callables import Function
 from agentnb.workflows.graph import CompiledStep
 from agentnb.workflows.kinds.call import Call, Kind, Question, Reply, Result, StepFailed
 from agentnb.workflows.ledger import Ledger
@@ -216,17 +217,19 @@ class StepRunner:
 
     async def _attempts(self, instance: Instance) -> None:
         record, action = instance.record, instance.action
-        if not await self._may_go_on(instance):
+        if instance.continued and not await self._may_go_on(instance):
             return
+        kind = self.job.kinds[record.kind]
         while True:
             try:
-                result = await self._attempt(instance)
+                call = self._call(instance)
+                limit = action.attempt_timeout
+                result = await (kind.run(call) if limit is None else self._within(limit, instance, kind.run(call)))
                 self._complete(record, result)
                 return
             except TimeoutError:
                 if instance.limit is not None and instance.limit.expired():
                     raise
-                limit = action.attempt_timeout
                 reason, error = "timed_out", ExecutionTimeout(f"the step {record.id!r}", limit) if limit else TimeoutError("it timed out")
             except PolicyDenied as denied:
                 self.fail(record, "policy", denied)
@@ -239,23 +242,16 @@ class StepRunner:
                 return
             await self._back_off(instance, wait, error)
 
-    async def _attempt(self, instance: Instance) -> Result:
-        kind = self.job.kinds[instance.action.kind]
-        limit = instance.action.attempt_timeout
-        if limit is None:
-            return await kind.run(self._call(instance))
+    async def _within(self, limit: float, instance: Instance, work: Coroutine[Any, Any, Result]) -> Result:
         before = instance.limit
-        async with asyncio.timeout(limit) as instance.limit:
-            result = await kind.run(self._call(instance))
-        instance.limit = before
-        return result
+        try:
+            async with asyncio.timeout(limit) as instance.limit:
+                return await work
+        finally:
+            instance.limit = before
 
     def _call(self, instance: Instance) -> Call:
         job, record = self.job, instance.record
-
-        async def ask(question: Question) -> Reply:
-            return await self.ask(instance, question)
-
         return Call(
             job.identity.run_id,
             job.identity.name,
@@ -274,12 +270,12 @@ class StepRunner:
             record.child,
             instance.continued,
             job.ledger.add,
-            ask,
+            partial(self.ask, instance),
         )
 
     def _complete(self, record: StepRecord, result: Result) -> None:
         output = plain(result.output, record.id)
-        if record.kind in _CHECKED:
+        if record.kind in _CHECKED and output is not None:
             text = output if isinstance(output, str) else to_json(output)
             self.job.policy.enforce(Check("tool_result", text, self.job.spec.name, record.id))
         record.status, record.outcome, record.output = "completed", result.outcome, output
@@ -361,8 +357,6 @@ class StepRunner:
     async def _may_go_on(self, instance: Instance) -> bool:
         """Whether a step that an earlier process has begun may be begun again; its record says the end where it may not."""
         record = instance.record
-        if not instance.continued:
-            return True
         if record.retry_at:
             await asyncio.sleep(max(record.retry_at - time.time(), 0))
             record.retry_at = 0.0
@@ -380,7 +374,9 @@ class StepRunner:
         if reply.verdict == "skip":
             record.status, record.reason = "skipped", "decision"
         else:
-            self.fail(record, "error", StepFailed(f"its process died while it was running, and {reply.by or 'somebody'} said that it failed"))
+            self.fail(
+                record, "error", StepFailed(f"its process died while it was running, and {reply.by or 'somebody'} said that it failed")
+            )
         return False
 
     def start_again(self, instance: Instance) -> None:

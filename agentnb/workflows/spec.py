@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,7 +25,29 @@ SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 KINDS = ("agent", "tool", "shell", "human", "webhook", "workflow")
 STEP_ID = r"^[A-Za-z_][A-Za-z0-9_]*$"
 CEL_KEYWORDS = frozenset(
-    ["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"]
+    [
+        "true",
+        "false",
+        "null",
+        "in",
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    ]
 )
 OUTCOMES = frozenset({"completed", "error", "timed_out", "approved", "rejected", "skipped"})
 """What a state's step can come to; every other ``on:`` names an event that somebody sends."""
@@ -240,7 +262,7 @@ class Action(Part):
             raise ValueError(f"needs exactly one of {', '.join(KINDS)}; it has {', '.join(found) or 'none'}")
         return self
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
 
@@ -270,7 +292,9 @@ class Transition(Part):
     """Where a state machine goes next: the first transition that fits."""
 
     to: StepId
-    on: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", description=f"{', '.join(sorted(OUTCOMES))}, or the name of an event.")
+    on: str | None = Field(
+        None, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", description=f"{', '.join(sorted(OUTCOMES))}, or the name of an event."
+    )
     when: Expression | None = Field(None, description="CEL; attempts says how often the state was entered.")
     after: Duration | None = Field(None, description="So long after the state was entered.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from agentnb.ports.store import Event, now
@@ -55,6 +56,7 @@ class StepRecord:
 
 
 _EXTRA = ("reason", "outcome", "started_at", "error", "attempts", "source", "child", "usage", "question", "fingerprint", "retry_at")
+_extra = attrgetter(*_EXTRA)
 _TYPES = {
     "running": "workflow.step_started",
     "waiting": "workflow.step_waiting",
@@ -108,8 +110,7 @@ class Identity:
             "output_data": step.output,
             "next_steps": next_steps,
         }
-        for name in _EXTRA:
-            value = getattr(step, name)
+        for name, value in zip(_EXTRA, _extra(step), strict=True):
             if value:
                 data[name] = value
         return Event(type_, data, self.run_id, step.id, step.input_hash)

@@ -55,10 +55,22 @@ class SQLiteStore:
         return self._file
 
     def write(self, *records: Record, fence: Fence | None = None, sync: bool = False) -> None:
-        with self._transaction(sync=sync) as execute:
-            if fence is not None:
-                self._check(fence, execute)
-            _insert(records, execute)
+        with self._lock:
+            try:
+                connection = self._open(sync=sync)
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    if fence is not None:
+                        self._check(fence, connection.execute)
+                    _insert(records, connection.execute)
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+            except (sqlite3.Error, OSError) as error:
+                with readable_errors(self._file):
+                    raise error
 
     def reserve_agent(self, record: AgentRecord, *others: Record) -> bool:
         with self._transaction() as execute:
@@ -160,21 +172,21 @@ class SQLiteStore:
             if connection is not None and self._pid == os.getpid():
                 connection.close()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, *, sync: bool = False) -> sqlite3.Connection:
         if self._connection is None or self._pid != os.getpid():
             self._connection = connect(self._file, self._synchronous)
             self._holds = self._synchronous
             self._pid = os.getpid()
+        wanted = "full" if sync else self._synchronous
+        if wanted != self._holds:
+            self._connection.execute(f"PRAGMA synchronous={wanted}")
+            self._holds = wanted
         return self._connection
 
     @contextmanager
-    def _transaction(self, *, sync: bool = False) -> Iterator[Callable[..., sqlite3.Cursor]]:
+    def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
         with self._lock, readable_errors(self._file):
             connection = self._open()
-            wanted = "full" if sync else self._synchronous
-            if wanted != self._holds:
-                connection.execute(f"PRAGMA synchronous={wanted}")
-                self._holds = wanted
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection.execute

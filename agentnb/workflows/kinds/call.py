@@ -12,7 +12,7 @@ from agentnb import secrets
 from agentnb.errors import ExecutionError
 from agentnb.policy import PolicyEngine
 from agentnb.ports.store import Event
-from agentnb.workflows.functions import Function
+from agentnb.workflows.callables import Function
 from agentnb.workflows.spec import Action, Escalation
 
 _SECRET = "secret:"  # noqa: S105
@@ -56,7 +56,9 @@ class Question:
     @property
     def verdicts(self) -> tuple[str, ...]:
         """What may be answered."""
-        return {"interrupted": ("retry", "skip", "fail"), "callback": ("approve",), "child": ("approve",)}.get(self.kind, ("approve", "reject"))
+        return {"interrupted": ("retry", "skip", "fail"), "callback": ("approve",), "child": ("approve",)}.get(
+            self.kind, ("approve", "reject")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +161,3 @@ def _secret(name: str) -> str:
         raise StepFailed(f"the secret {name} is not set in the environment", retryable=False)
     secrets.learn(value)
     return value
-
-

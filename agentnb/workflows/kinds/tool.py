@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from functools import partial
 from typing import Any
 
 from agentnb.agents.tools import Context, ToolError
 from agentnb.errors import AgentNBError
 from agentnb.policy import Check
-from agentnb.workflows.functions import Function
+from agentnb.workflows.callables import Function
 from agentnb.workflows.kinds.call import Call, Question, Result, StepFailed
 
 
@@ -22,34 +24,33 @@ class ToolStep:
             arguments = function.bind(given)
         except ToolError as error:
             raise StepFailed(str(error), retryable=False) from None
-        await permit(call, Check("tool_call", call.text, call.workflow, function.name, _facts(function)))
+        decision = call.policy.enforce(Check("tool_call", call.text, call.workflow, function.name, function.facts))
+        if decision.verdict == "ask":
+            await approved(call, function.name, decision.reason)
         if call.action.executor == "process":
             return Result(await call.host.executor("process").call(function.target, arguments))
         try:
-            return Result(await function.call(arguments, _context(call)))
-        except (AgentNBError, TimeoutError):
+            return Result(await function.call(arguments, partial(_context, call)))
+        except (AgentNBError, TimeoutError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise StepFailed(f"{function.name} cancelled itself") from None
+        except BaseException as error:
             raise StepFailed(f"{function.name} raised {type(error).__name__}: {error}") from error
 
 
-async def permit(call: Call, check: Check) -> None:
-    """Ask the policy, and a person where it says so.
+async def approved(call: Call, what: str, reason: str) -> None:
+    """Ask a person, as the policy wants it.
 
     Raises:
-        PolicyDenied: The policy refuses.
-        StepFailed: The person does.
+        StepFailed: The person rejects it.
     """
-    decision = call.policy.enforce(check)
-    if decision.verdict == "allow":
-        return
-    reply = await call.wait(Question("approval", f"Run {check.tool}? {decision.reason}", shown=call.input))
+    reply = await call.wait(Question("approval", f"Run {what}? {reason}", shown=call.input))
     if reply.verdict != "approve":
-        raise StepFailed(f"{reply.by or 'somebody'} rejected the call of {check.tool}{f': {reply.note}' if reply.note else ''}", retryable=False)
-
-
-def _facts(function: Function) -> dict[str, Any]:
-    return {"declared": True, "approval": function.approval, "effects": function.effects}
+        raise StepFailed(f"{reply.by or 'somebody'} rejected the call of {what}{f': {reply.note}' if reply.note else ''}", retryable=False)
 
 
 def _context(call: Call) -> Context[Any]:

@@ -90,18 +90,19 @@ def plan(spec: WorkflowSpec, durations: Mapping[str, float] | None = None, *, gr
         return Plan(spec.name, spec.kind, (), (), 0, resources.max_parallel, resources.pools, {}, count, transitions=transitions)
     graph = graph or graph_of(spec)
     phases = tuple(tuple(phase) for phase in graph.phases())
-    planned = Graph.of({name: graph.needs[name] for name, step in spec.steps.items() if not step.handler})
+    handlers = tuple(name for name, step in spec.steps.items() if step.handler)
+    regular = Graph.of({name: needs for name, needs in graph.needs.items() if name not in handlers}) if handlers else graph
     return Plan(
         name=spec.name,
         kind=spec.kind,
         phases=phases,
-        critical_path=tuple(planned.critical_path(durations or {})),
+        critical_path=tuple(regular.critical_path(durations or {})),
         width=max(map(len, phases), default=0),
         max_parallel=resources.max_parallel,
         pools=resources.pools,
         demand={name: step.resources for name, step in spec.steps.items() if step.resources},
         steps=len(spec.steps),
-        handlers=tuple(name for name, step in spec.steps.items() if step.handler),
+        handlers=handlers,
     )
 
 

@@ -20,7 +20,7 @@ MAX_NODES = 1_000_000
 MAX_FINDINGS = 100
 
 _BREAK = re.compile(r"\r\n|\r|\n")
-_NUMBER = re.compile(
+NUMBER = re.compile(
     r"[-+]?[0-9]+"
     r"|(0o[0-7]+|0x[0-9a-fA-F]+)"
     r"|([-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)"
@@ -217,7 +217,7 @@ class Builder:
 
     def number(self, text: str, start: int) -> Any:
         """The number that a plain scalar is in the core schema, or the text itself."""
-        found = _NUMBER.fullmatch(text)
+        found = NUMBER.fullmatch(text)
         if found is None:
             return text
         try:

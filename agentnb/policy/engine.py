@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from agentnb.errors import PolicyDenied
 
-Stage = Literal["input", "tool_call", "tool_result", "output", "memory_write"]
+Stage = Literal["input", "tool_call", "tool_result", "output", "memory_write", "webhook", "shell"]
 Verdict = Literal["allow", "ask", "deny"]
 
 
@@ -17,10 +17,12 @@ class Check:
     """What is about to happen.
 
     Attributes:
-        text: What goes in or out: the prompt, the tool's arguments as JSON, its result, the answer.
-        agent: Name of the agent.
-        tool: Name of the tool at ``tool_call`` and ``tool_result``.
-        facts: What is known of the tool: ``declared`` (it belongs to the agent), ``approval``, ``effects``.
+        text: What goes in or out: the prompt, the tool's arguments as JSON, its result, the answer; the URL and body of a webhook,
+            the command of a shell step.
+        agent: Name of the agent, or of the workflow.
+        tool: Name of the tool at ``tool_call`` and ``tool_result``; ``METHOD host:port`` at ``webhook``.
+        facts: What is known of the tool: ``declared`` (it belongs to the agent or the workflow), ``approval``, ``effects``. At ``webhook``:
+            ``host`` and ``port``, and once the name is resolved ``address`` and whether that is ``public``.
     """
 
     stage: Stage
@@ -52,6 +54,8 @@ class Rule(Protocol):
 
 _NOBODY = Decision("deny", "no_rule_allows", "no rule of the policy allows it")
 _RANK: dict[Verdict, int] = {"deny": 0, "ask": 1, "allow": 2}
+_STAGES: tuple[Stage, ...] = get_args(Stage)
+_CAN_ASK: frozenset[Stage] = frozenset({"tool_call", "webhook", "shell"})
 
 
 class PolicyEngine:
@@ -59,8 +63,7 @@ class PolicyEngine:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules: dict[Stage, tuple[Rule, ...]] = {}
-        stages: tuple[Stage, ...] = ("input", "tool_call", "tool_result", "output", "memory_write")
-        for stage in stages:
+        for stage in _STAGES:
             self._rules[stage] = tuple(rule for rule in rules if stage in rule.stages)
 
     def decide(self, check: Check) -> Decision:
@@ -77,13 +80,13 @@ class PolicyEngine:
         return best
 
     def enforce(self, check: Check) -> Decision:
-        """Like ``decide``, but a refusal is raised; so is a question where no tool call is in question, for nobody can be asked there.
+        """Like ``decide``, but a refusal is raised; so is a question where no call is in question, for nobody can be asked there.
 
         Raises:
             PolicyDenied: The chain refuses.
         """
         decision = self.decide(check)
-        if decision.verdict == "deny" or (decision.verdict == "ask" and check.stage != "tool_call"):
+        if decision.verdict == "deny" or (decision.verdict == "ask" and check.stage not in _CAN_ASK):
             raise PolicyDenied(check.stage, decision.code, decision.reason)
         return decision
 

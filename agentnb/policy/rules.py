@@ -13,6 +13,7 @@ from agentnb.policy.engine import Check, Decision, PolicyEngine, Rule, Stage
 
 _UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMG]?B)\s*$")
+_HOST = re.compile(r"(?P<host>\*|(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?")
 
 WithoutUser = Literal["deny", "approve", "wait"]
 
@@ -28,6 +29,10 @@ class PolicySettings:
         denied_tools: Names of tools that may not be called.
         without_user: What becomes of a call that needs an approval where nobody can be asked.
         approval_timeout: Seconds to wait for an approval; then it counts as denied.
+        allowed_hosts: ``host``, ``host:port`` or ``*.domain``: hosts that webhooks may reach also where their address is private,
+            loopback or link-local. Public ones need no entry.
+        denied_hosts: Hosts that webhooks may not reach; ``*`` denies all that ``allowed_hosts`` doesn't name.
+        allow_shell: Whether shell steps run at all.
     """
 
     max_input_size: int = 10_000_000
@@ -36,6 +41,9 @@ class PolicySettings:
     denied_tools: tuple[str, ...] = ()
     without_user: WithoutUser = "deny"
     approval_timeout: float = 3600.0
+    allowed_hosts: tuple[str, ...] = ()
+    denied_hosts: tuple[str, ...] = ()
+    allow_shell: bool = True
 
 
 def parse(table: Mapping[str, Any]) -> PolicySettings:
@@ -51,6 +59,9 @@ def parse(table: Mapping[str, Any]) -> PolicySettings:
         "denied_tools": _names,
         "without_user": _without_user,
         "approval_timeout": _seconds,
+        "allowed_hosts": _allowed_hosts,
+        "denied_hosts": _hosts,
+        "allow_shell": _truth,
     }
     unknown = sorted(table.keys() - readers.keys())
     if unknown:
@@ -61,7 +72,7 @@ def parse(table: Mapping[str, Any]) -> PolicySettings:
 
 def default_engine(settings: PolicySettings) -> PolicyEngine:
     """The chain of this installation: the rules of this module, then those that other packages plug in."""
-    rules: list[Rule] = [SizeLimit(settings), AllowedTools(settings), Approval()]
+    rules: list[Rule] = [SizeLimit(settings), AllowedTools(settings), Approval(), WebhookHosts(settings), ShellSteps(settings)]
     rules += [plugins.load("agentnb.policies", name)() for name in plugins.table("agentnb.policies")]
     return PolicyEngine(rules)
 
@@ -121,6 +132,61 @@ class Approval:
         )
 
 
+class WebhookHosts:
+    """Allows a workflow's requests to public hosts, and to those that the settings name.
+
+    It is asked twice: before the request with the name alone, and before the connection with the address that the name stands for.
+    """
+
+    stages: frozenset[Stage] = frozenset({"webhook"})
+
+    def __init__(self, settings: PolicySettings) -> None:
+        self._settings = settings
+
+    def check(self, check: Check) -> Decision | None:
+        facts = check.facts or {}
+        host, port = str(facts["host"]), int(facts["port"])
+        allowed = any(_fits(entry, host, port) for entry in self._settings.allowed_hosts)
+        for entry in self._settings.denied_hosts:
+            if _fits(entry, host, port) and not (entry == "*" and allowed):
+                return Decision("deny", "host_denied", f"policy.denied_hosts names {entry!r}, which is {host}:{port}")
+        if facts.get("public", True) is not True and not allowed:
+            return Decision(
+                "deny",
+                "address_not_public",
+                f"{host} is {facts.get('address')}, which is no public address: "
+                f'if that is meant, add "{host if ":" not in host else f"[{host}]"}:{port}" to policy.allowed_hosts in agentnb.toml',
+            )
+        return Decision("allow", "host_allowed")
+
+
+class ShellSteps:
+    """Allows the commands that a workflow declares, unless the settings say otherwise."""
+
+    stages: frozenset[Stage] = frozenset({"shell"})
+
+    def __init__(self, settings: PolicySettings) -> None:
+        self._settings = settings
+
+    def check(self, check: Check) -> Decision | None:
+        if not self._settings.allow_shell:
+            return Decision("deny", "shell_denied", "policy.allow_shell is false in agentnb.toml")
+        if not (check.facts or {}).get("declared"):
+            return Decision("deny", "shell_not_declared", f"the workflow {check.agent!r} declares no such command")
+        return Decision("allow", "shell_allowed")
+
+
+def _fits(entry: str, host: str, port: int) -> bool:
+    match = _HOST.fullmatch(entry)
+    if match is None or (match["port"] and int(match["port"]) != port):
+        return False
+    wanted = match["host"].strip("[]").lower().rstrip(".")
+    if wanted == "*":
+        return True
+    name = host.lower().rstrip(".")
+    return name.endswith(wanted[1:]) if wanted.startswith("*.") else name == wanted
+
+
 def _size(place: str, value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
@@ -134,6 +200,28 @@ def _names(place: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
         raise ConfigurationError(f"{place}: must be a list of names, not {value!r}")
     return tuple(value)
+
+
+def _hosts(place: str, value: Any) -> tuple[str, ...]:
+    entries = _names(place, value)
+    for entry in entries:
+        match = _HOST.fullmatch(entry)
+        if match is None or not 0 <= int(match["port"] or 0) <= 65535:
+            raise ConfigurationError(f"{place}: entries are host, host:port, [IPv6]:port or *.domain, not {entry!r}")
+    return entries
+
+
+def _allowed_hosts(place: str, value: Any) -> tuple[str, ...]:
+    entries = _hosts(place, value)
+    if any(entry.startswith("*") and not entry.startswith("*.") for entry in entries):
+        raise ConfigurationError(f"{place}: '*' would open every private address, this machine's own among them: name the hosts")
+    return entries
+
+
+def _truth(place: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{place}: must be true or false, not {value!r}")
+    return value
 
 
 def _without_user(place: str, value: Any) -> WithoutUser:

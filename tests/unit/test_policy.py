@@ -6,7 +6,7 @@ from agentnb.errors import ConfigurationError, PolicyDenied
 from agentnb.policy import Check, Decision, PolicyEngine, Stage
 from agentnb.policy.rules import PolicySettings, default_engine, parse
 
-STAGES: tuple[Stage, ...] = ("input", "tool_call", "tool_result", "output", "memory_write")
+STAGES: tuple[Stage, ...] = ("input", "tool_call", "tool_result", "output", "memory_write", "webhook", "shell")
 
 
 class Always:
@@ -75,6 +75,49 @@ def test_tools() -> None:
     assert engine.decide(Check("tool_call", "{}", "agent", "t")).verdict == "deny"
 
 
+def webhook_check(host: str, port: int = 443, **facts: Any) -> Check:
+    return Check("webhook", "https://…", "flow", f"POST {host}:{port}", {"host": host, "port": port, **facts})
+
+
+def test_webhooks_reach_public_hosts_and_those_that_are_named() -> None:
+    engine = default_engine(PolicySettings(allowed_hosts=("10.0.0.7:80", "*.corp.example", "[::1]"), denied_hosts=("bad.example",)))
+    private = {"address": "10.0.0.7", "public": False}
+    assert engine.decide(webhook_check("api.example")).verdict == "allow"
+    assert engine.decide(webhook_check("api.example", public=True)).verdict == "allow"
+    assert engine.decide(webhook_check("api.example", **private)).code == "address_not_public"
+    assert engine.decide(webhook_check("10.0.0.7", 80, **private)).verdict == "allow"
+    assert engine.decide(webhook_check("10.0.0.7", 81, **private)).code == "address_not_public"
+    assert engine.decide(webhook_check("A.Corp.example.", **private)).verdict == "allow"
+    assert engine.decide(webhook_check("evilcorp.example", **private)).verdict == "deny"
+    assert engine.decide(webhook_check("::1", address="::1", public=False)).verdict == "allow"
+    assert engine.decide(webhook_check("BAD.example")).code == "host_denied"
+    assert engine.decide(Check("webhook", "x")).code == "rule_failed"
+
+
+def test_a_star_denies_all_hosts_that_are_not_named() -> None:
+    engine = default_engine(PolicySettings(allowed_hosts=("*.example",), denied_hosts=("*", "bad.example")))
+    assert engine.decide(webhook_check("a.example")).verdict == "allow"
+    assert engine.decide(webhook_check("bad.example")).code == "host_denied"
+    assert engine.decide(webhook_check("a.org")).code == "host_denied"
+
+
+def test_shell_steps() -> None:
+    declared = Check("shell", "ls", "flow", "s", {"declared": True})
+    assert default_engine(PolicySettings()).decide(declared).verdict == "allow"
+    assert default_engine(PolicySettings()).decide(Check("shell", "ls", "flow", "s")).code == "shell_not_declared"
+    assert default_engine(PolicySettings(allow_shell=False)).decide(declared).code == "shell_denied"
+
+
+def test_only_a_call_can_be_asked_about() -> None:
+    engine = PolicyEngine([Always(ASK)])
+    for stage in STAGES:
+        if stage in ("tool_call", "webhook", "shell"):
+            assert engine.enforce(Check(stage, "x")).verdict == "ask"
+        else:
+            with pytest.raises(PolicyDenied):
+                engine.enforce(Check(stage, "x"))
+
+
 def test_settings() -> None:
     settings = parse(
         {"max_input_size": "1.5KB", "max_output_size": 7, "denied_tools": ["x"], "without_user": "wait", "approval_timeout": 3}
@@ -92,6 +135,12 @@ def test_settings() -> None:
         {"without_user": "maybe"},
         {"approval_timeout": 0},
         {"content_filters": ["pii"]},
+        {"allowed_hosts": ["*"]},
+        {"allowed_hosts": ["http://a"]},
+        {"allowed_hosts": ["10.0.0.0/8"]},
+        {"allowed_hosts": ["a:99999"]},
+        {"denied_hosts": "a"},
+        {"allow_shell": "no"},
     ],
 )
 def test_wrong_settings_name_their_key(table: dict[str, Any]) -> None:

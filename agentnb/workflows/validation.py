@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from agentnb.workflows.checks.actions import check_actions
 from agentnb.workflows.checks.references import check_references, place_of
-from agentnb.workflows.checks.report import Report, Resolver, existing
+from agentnb.workflows.checks.report import Report, Resolver, existing, value_at
 from agentnb.workflows.checks.schemas import check_schemas
 from agentnb.workflows.checks.shape import salvaged, shape_findings, word_findings
 from agentnb.workflows.checks.states import check_states
@@ -54,7 +54,10 @@ def _examined(data: Mapping[str, Any], spec: WorkflowSpec, broken: frozenset[str
     """What the rules say of a document that has its shape."""
     steps, findings = compile_all(spec)
     report = Report(data, spec, steps, resolver, broken)
-    report.findings += [replace(finding, path=place_of(data, finding.path)) for finding in findings]
+    places = [place_of(data, finding.path) for finding in findings]
+    report.findings += [
+        replace(finding, path=place) for finding, place in zip(findings, places, strict=True) if not _follows(value_at(data, place), broken)
+    ]
     check_schemas(report)
     check_actions(report)
     check_references(report)
@@ -63,6 +66,11 @@ def _examined(data: Mapping[str, Any], spec: WorkflowSpec, broken: frozenset[str
     else:
         check_states(report)
     return report.findings
+
+
+def _follows(text: Any, broken: frozenset[str]) -> bool:
+    """Whether an expression can't be read because of an ID with a hyphen, which is a finding of its own."""
+    return isinstance(text, str) and any("-" in name and f"steps.{name}" in text for name in broken)
 
 
 def _examined_in_part(data: Mapping[str, Any], findings: list[Finding], resolver: Resolver | None) -> list[Finding]:

@@ -5,9 +5,12 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agentnb.errors import UnknownName
 from agentnb.workflows.documents import Document
+from agentnb.workflows.planning import plan
 from agentnb.workflows.spec import SubWorkflow
 from agentnb.workflows.validation import validate
 
@@ -571,3 +574,38 @@ def test_references_of_a_state_machine() -> None:
         "Give it a step, or take ${steps.END…} away",
     ]
     assert findings[3].startswith("6:117: states.B.transitions[1].when: ")
+
+
+KEYS = st.sampled_from(
+    "name kind steps states initial inputs outputs resources agents a b in a-b tool agent shell human command prompt form needs when input "
+    "for_each on_error goto timeout cache transitions to on final pools retry workflow file attempt step entry handler max_parallel".split()
+)
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 3),
+    st.sampled_from(["a", "b", "${steps.a.output}", "${inputs.a}", "${", "state_machine", "dag", "1s", "error", "string"]),
+)
+ANYTHING = st.recursive(
+    LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=4)), max_leaves=20
+)
+ACTIONS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("tool", "shell", "human", "needs", "when", "input", "for_each", "on_error", "handler", "timeout"), ANYTHING)
+)
+STATES = st.fixed_dictionaries({}, optional={"step": ACTIONS, "transitions": ANYTHING, "final": LEAVES, "entry": ANYTHING})
+DOCUMENTS = st.one_of(
+    ANYTHING,
+    st.fixed_dictionaries({"name": LEAVES, "steps": st.dictionaries(KEYS, ACTIONS, max_size=4)}, optional={"inputs": ANYTHING}),
+    st.fixed_dictionaries({"kind": st.just("state_machine"), "states": st.dictionaries(KEYS, STATES, max_size=4), "initial": LEAVES}),
+)
+
+
+@given(DOCUMENTS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_document_is_too_wrong_to_be_checked_and_what_has_no_error_has_a_plan(data: Any) -> None:
+    spec, findings = validate(data, resolver=Names())
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    assert all(finding.message for finding in findings)
+    assert spec is not None or wrong
+    if spec is not None and not wrong:
+        assert plan(spec).name == spec.name

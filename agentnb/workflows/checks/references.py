@@ -39,7 +39,8 @@ def place_of(data: Any, path: Path, reference: Reference | None = None) -> Path:
     """The text below that path which reads the reference; without one, the first that is no valid template."""
     for place, text in _texts(value_at(data, path), path):
         try:
-            if reference is not None and reference in Template(text).references:
+            references = Template(text).references
+            if reference is not None and reference in references:
                 return place
         except ExpressionError:
             if reference is None:

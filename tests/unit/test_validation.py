@@ -577,8 +577,38 @@ def test_references_of_a_state_machine() -> None:
 
 
 KEYS = st.sampled_from(
-    "name kind steps states initial inputs outputs resources agents a b in a-b tool agent shell human command prompt form needs when input "
-    "for_each on_error goto timeout cache transitions to on final pools retry workflow file attempt step entry handler max_parallel".split()
+    [
+        "name",
+        "kind",
+        "steps",
+        "states",
+        "initial",
+        "inputs",
+        "outputs",
+        "a",
+        "b",
+        "in",
+        "a-b",
+        "tool",
+        "agent",
+        "shell",
+        "human",
+        "command",
+        "prompt",
+        "form",
+        "needs",
+        "when",
+        "on_error",
+        "goto",
+        "timeout",
+        "to",
+        "on",
+        "after",
+        "final",
+        "retry",
+        "attempt",
+        "step",
+    ]
 )
 LEAVES = st.one_of(
     st.none(),

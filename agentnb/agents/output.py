@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,7 +16,8 @@ class OutputType:
     """What an agent must answer with.
 
     Args:
-        type_: A pydantic model, or anything else that pydantic can check: ``list[str]``, ``Literal[…]``, a dataclass.
+        type_: A pydantic model, or anything else that pydantic can check: ``list[str]``, ``Literal[…]``, a dataclass; or the JSON
+            Schema of an object, whose answers are mappings.
 
     Raises:
         ConfigurationError: It has no JSON Schema.
@@ -23,9 +25,10 @@ class OutputType:
 
     def __init__(self, type_: Any) -> None:
         self.type = type_
+        self._given = isinstance(type_, Mapping)
         try:
-            self._adapter: TypeAdapter[Any] = TypeAdapter(type_)
-            schema = self._adapter.json_schema()
+            self._adapter: TypeAdapter[Any] = TypeAdapter(dict[str, Any] if self._given else type_)
+            schema = _checked(type_) if self._given else self._adapter.json_schema()
         except Exception as error:
             raise ConfigurationError(
                 f"output={type_!r} has no JSON Schema: {error}. Use a pydantic model, or a type such as list[str]"
@@ -46,13 +49,22 @@ class OutputType:
         """
         try:
             if not self._wrapped:
-                return self._adapter.validate_json(_bare(text))
+                value = self._adapter.validate_json(_bare(text))
+                return self._fitting(value) if self._given else value
             return TypeAdapter(dict[str, self.type]).validate_json(_bare(text))[_KEY]  # type: ignore[name-defined]
         except ValidationError as error:
             findings = [f"{'.'.join(map(str, item['loc'])) or 'answer'}: {item['msg']}" for item in error.errors(include_url=False)]
             raise ValueError(*findings) from None
         except KeyError:
             raise ValueError(f"{_KEY}: Field required") from None
+
+    def _fitting(self, value: dict[str, Any]) -> dict[str, Any]:
+        from jsonschema import Draft202012Validator
+
+        errors = list(Draft202012Validator(self.schema).iter_errors(value))
+        if errors:
+            raise ValueError(*(f"{'.'.join(map(str, error.path)) or 'answer'}: {error.message}" for error in errors))
+        return value
 
     def dump(self, value: Any) -> Any:
         """The value as JSON can hold it."""
@@ -61,6 +73,15 @@ class OutputType:
     def load(self, data: Any) -> Any:
         """The value again, from what ``dump`` gave."""
         return self._adapter.validate_python(data)
+
+
+def _checked(schema: Mapping[str, Any]) -> dict[str, Any]:
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(schema)
+    if schema.get("type") != "object":
+        raise ValueError("a schema must be one of an object: {type: object, properties: …}")
+    return dict(schema)
 
 
 def _bare(text: str) -> str:

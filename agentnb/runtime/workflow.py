@@ -147,6 +147,7 @@ class Workflow:
         """
         actions = {key: [self._named(dict(action)) for action in fields.pop(key)] for key in ("entry", "exit") if key in fields}
         own = {"step": self._named(dict(step))} if step is not None else {}
+        self._data.setdefault("initial", name)
         moves = {"transitions": [dict(item) for item in transitions]} if transitions else {}
         return self._put("states", name, {**own, **actions, **moves, **fields})
 

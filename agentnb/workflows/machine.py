@@ -74,8 +74,9 @@ class MachineExecutor:
             asyncio.CancelledError: It was cancelled.
         """
         spec = self._job.spec
+        await asyncio.sleep(0)  # what the run was told already comes in
         if not self._restore():
-            self._enter(spec.initial or next(iter(spec.states)), "", {})
+            self._enter(spec.initial or "", "", {})
         while True:
             state = spec.states[self.state]
             failed = await self._actions("entry", state.entry)
@@ -201,6 +202,12 @@ class MachineExecutor:
         names = {item.on: self._job.inbox.answers(f"event:{item.on}") for item in state.transitions if item.on and _is_event(item)}
         gets: dict[asyncio.Task[Any], str] = {}
         try:
+            for name, queue in names.items():
+                while not queue.empty():
+                    event = {"name": name, "data": queue.get_nowait()}
+                    taken = self._taking(state, event)
+                    if taken is not None:
+                        return taken, event
             while True:
                 for name, queue in names.items():
                     if name not in gets.values():

@@ -103,6 +103,7 @@ class Instance:
     Attributes:
         key: Its place in the spec.
         values: What its expressions see besides steps, inputs, env and run.
+        continued: The status in which an earlier process left it, or empty.
     """
 
     __slots__ = ("action", "compiled", "continued", "idempotent", "key", "limit", "parts", "record", "text", "values")
@@ -115,7 +116,7 @@ class Instance:
         self.values = values
         self.parts: Mapping[str, Any] = {}
         self.text = ""
-        self.continued = False
+        self.continued = ""
         self.idempotent = False
         self.limit: asyncio.Timeout | None = None
 
@@ -268,7 +269,7 @@ class StepRunner:
             job.policy,
             job.host,
             record.child,
-            instance.continued,
+            bool(instance.continued),
             job.ledger.add,
             partial(self.ask, instance),
         )
@@ -290,15 +291,12 @@ class StepRunner:
         record = instance.record
         asked = _asked(record, question)
         record.status, record.question = "waiting", asked
+        given = self._given(record)
+        if given is not None:
+            self._answered(record, given)
+            return given
         left = _pause(instance.limit)
-        self.waiting[record.id] = min(asked["due"] or float("inf"), asked.get("escalate_at") or float("inf"))
-        nearest = min(self.waiting.values())
-        self.job.ledger.add(
-            self.job.identity.step_event(record),
-            RunChange(self.job.identity.run_id, {"status": "waiting", "wake_at": nearest if nearest < float("inf") else 0.0}),
-            sync=True,
-        )
-        self.job.ledger.commit()
+        self._wait_until(record)
         self._on_wait(instance)
         try:
             if self.job.presenter is not None and question.kind != "callback":
@@ -307,6 +305,22 @@ class StepRunner:
         finally:
             self.waiting.pop(record.id, None)
         _go_on(instance.limit, left)
+        self._answered(record, reply)
+        return reply
+
+    def _wait_until(self, record: StepRecord) -> None:
+        """Write down that it waits, and until when."""
+        asked = record.question or {}
+        self.waiting[record.id] = min(asked["due"] or float("inf"), asked.get("escalate_at") or float("inf"))
+        nearest = min(self.waiting.values())
+        self.job.ledger.add(
+            self.job.identity.step_event(record),
+            RunChange(self.job.identity.run_id, {"status": "waiting", "wake_at": nearest if nearest < float("inf") else 0.0}),
+            sync=True,
+        )
+        self.job.ledger.commit()
+
+    def _answered(self, record: StepRecord, reply: Reply) -> None:
         record.status = "running"
         answered = self.job.identity.event(
             "workflow.step_answered", "running", step_id=record.id, verdict=reply.verdict, answer=reply.data, by=reply.by, note=reply.note
@@ -318,7 +332,15 @@ class StepRunner:
             sync=True,
         )
         self.job.ledger.commit()
-        return reply
+
+    def _given(self, record: StepRecord) -> Reply | None:
+        """An answer to just this question that has come already."""
+        answers = self.job.inbox.answers(f"answer:{record.id}")
+        while not answers.empty():
+            reply = _reply(record, answers.get_nowait())
+            if reply is not None:
+                return reply
+        return None
 
     async def _answer(self, instance: Instance, question: Question) -> Reply:
         record = instance.record
@@ -328,17 +350,17 @@ class StepRunner:
             moments = [moment for moment in (asked["due"], asked.get("escalate_at", 0)) if moment]
             wait = max(min(moments) - time.time(), 0) if moments else None
             with suppress(TimeoutError):
-                payload = await asyncio.wait_for(answers.get(), wait)
-                if payload.get("ticket") == asked["ticket"]:
-                    return Reply(payload["verdict"], payload.get("data"), payload.get("by", ""), payload.get("note", ""))
+                reply = _reply(record, await asyncio.wait_for(answers.get(), wait))
+                if reply is not None:
+                    return reply
                 continue
             if asked.get("escalate_at", 0) and asked["escalate_at"] <= time.time():
-                asked = self._escalate(record, question, asked)
+                asked = self._escalate(instance, question, asked)
             if asked["due"] and asked["due"] <= time.time():
                 return _unanswered(question)
 
-    def _escalate(self, record: StepRecord, question: Question, asked: Mapping[str, Any]) -> dict[str, Any]:
-        number = asked["escalated"]
+    def _escalate(self, instance: Instance, question: Question, asked: Mapping[str, Any]) -> dict[str, Any]:
+        record, number = instance.record, asked["escalated"]
         target = question.escalate[number]
         later = question.escalate[number + 1].after if number + 1 < len(question.escalate) else 0
         changed = {
@@ -348,8 +370,8 @@ class StepRunner:
             "escalate_at": asked["escalate_at"] + later if later else 0,
         }
         record.question = changed
-        self.job.ledger.add(self.job.identity.step_event(record))
-        self.job.ledger.commit()
+        self._wait_until(record)
+        self._on_wait(instance)
         if self.job.presenter is not None:
             self.job.presenter.present_question(self.job.identity.run_id, record)
         return changed
@@ -362,7 +384,7 @@ class StepRunner:
             record.retry_at = 0.0
             self.start_again(instance)
             return True
-        if record.status == "waiting" and (record.question or {}).get("kind") != "interrupted":
+        if instance.continued == "waiting" and (record.question or {}).get("kind") != "interrupted":
             return True
         if instance.idempotent or record.kind in _CONTINUES:
             return True
@@ -381,7 +403,7 @@ class StepRunner:
 
     def start_again(self, instance: Instance) -> None:
         """Write down that another attempt begins."""
-        instance.continued = False
+        instance.continued = ""
         instance.record.status = "running"
         instance.record.attempts += 1
         if instance.record.child:
@@ -407,7 +429,7 @@ class StepRunner:
         record = instance.record
         record.status, record.attempts, record.child, record.started_at = old.status, old.attempts, old.child, old.started_at
         record.question, record.retry_at = old.question, old.retry_at
-        instance.continued = True
+        instance.continued = old.status
         return True
 
     def _identify(self, instance: Instance) -> None:
@@ -489,6 +511,13 @@ def _asked(record: StepRecord, question: Question) -> dict[str, Any]:
     if question.escalate:
         asked.update(escalated=0, escalate_at=start + question.escalate[0].after)
     return asked
+
+
+def _reply(record: StepRecord, payload: Any) -> Reply | None:
+    """The answer in a signal, where it is one to this question."""
+    if not isinstance(payload, Mapping) or payload.get("ticket") != (record.question or {}).get("ticket"):
+        return None
+    return Reply(str(payload["verdict"]), payload.get("data"), str(payload.get("by", "")), str(payload.get("note", "")))
 
 
 def _unanswered(question: Question) -> Reply:

@@ -35,6 +35,7 @@ _CHUNK = 65536
 _TAIL = 2000
 _PATIENCE = 15.0
 _DRAIN = 2.0
+_SWEEPS = 20
 
 
 class ShellStep:
@@ -206,12 +207,18 @@ def _gone(process: subprocess.Popen[bytes], mark: str) -> None:
 
 
 def _sweep(mark: str) -> None:
+    """Kill what carries the mark, until a look finds nothing: it may fork meanwhile."""
     import psutil
 
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == mark:
-                process.kill()
+    for _ in range(_SWEEPS):
+        found = 0
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if process.environ().get(MARK) == mark:
+                    process.kill()
+                    found += 1
+        if not found:
+            return
 
 
 def _excess(limit: str, limits: Limits) -> str:

@@ -19,17 +19,24 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 _LOOK = 0.05
 _SHARE = 20
 _PATIENCE = 10.0
 _SUBREAPER = 36
+_FIRST = -20
 _THREADS = 16
+_RESERVED = 1_000_000_000
 
 
-def main(control: int, limits: Mapping[str, Any], command: list[str]) -> None:
-    """Run it, and write to ``control`` what became of it: ``{"code"}`` or ``{"limit"}``; nothing where nobody wants to know."""
+def main(control: int, limits: Mapping[str, Any], command: list[str]) -> int:
+    """Run it, and write to ``control`` what became of it: ``{"code"}`` or ``{"limit"}``.
+
+    Returns:
+        0, or 1 where something is left that couldn't be killed.
+    """
     parent = os.getppid()
     os.set_inheritable(control, False)
     _adopt_orphans()
@@ -37,6 +44,8 @@ def main(control: int, limits: Mapping[str, Any], command: list[str]) -> None:
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     tree = Tree(_start(command, limits), limits)
+    with suppress(OSError):
+        os.nice(_FIRST)
     report: dict[str, Any] = {}
     due = time.monotonic() + _LOOK
     while tree.alive:
@@ -54,8 +63,10 @@ def main(control: int, limits: Mapping[str, Any], command: list[str]) -> None:
                 break
             ended = time.monotonic()
             due = ended + max(_LOOK, (ended - looked) * _SHARE)
-    tree.end()
-    os.write(control, json.dumps(report or {"code": tree.code}).encode())
+    ended = tree.end()
+    with suppress(OSError):
+        os.write(control, json.dumps(report or {"code": tree.code}).encode())
+    return 0 if ended else 1
 
 
 class Tree:
@@ -94,20 +105,21 @@ class Tree:
             return "memory"
         return "cpu" if cpu and _sum(below, _processor_time) > cpu else ""
 
-    def end(self) -> None:
-        """Stop all first, so that none can fork away, and then kill them."""
-        if not self.reap():
-            return
-        stopped: set[int] = set()
+    def end(self) -> bool:
+        """Kill all of it; whether none is left.
+
+        Whole groups are killed by one call each, which no fork can outrun. They are all below this process: the command began a session.
+        """
+        if self.alive:
+            _kill_group(self._pid)
         deadline = time.monotonic() + _PATIENCE
-        while (fresh := [process.pid for process in _below() if process.pid not in stopped]) and time.monotonic() < deadline:
-            for pid in fresh:
-                _signal(pid, signal.SIGSTOP)
-            stopped.update(fresh)
-        while self.reap() and time.monotonic() < deadline:
-            for process in _below():
-                _signal(process.pid, signal.SIGKILL)
+        while self.reap():
+            if time.monotonic() > deadline:
+                return False
+            for group in _groups(_below()):
+                _kill_group(group)
             time.sleep(0.002)
+        return True
 
 
 def _start(command: list[str], limits: Mapping[str, Any]) -> int:
@@ -129,11 +141,12 @@ def _start(command: list[str], limits: Mapping[str, Any]) -> int:
 def _limit(limits: Mapping[str, Any]) -> None:
     """What the kernel enforces for each process, in addition to what is watched for all of them together.
 
-    RLIMIT_DATA instead of RLIMIT_AS, for node, java and Go reserve far more address space than they use. RLIMIT_NPROC counts all tasks of
-    the user, so it comes on top of those that are there; it only stops a fork bomb that outruns the watch.
+    The watch measures what is used; these stop what outruns it. RLIMIT_DATA, with room to spare, instead of RLIMIT_AS: node, java and Go
+    reserve far more memory than they use. RLIMIT_NPROC counts all tasks of the user, so it comes on top of those that are there; it doesn't
+    hold root, who may in turn have the watch run before everything else.
     """
     if limits.get("memory"):
-        _lower(resource.RLIMIT_DATA, limits["memory"])
+        _lower(resource.RLIMIT_DATA, limits["memory"] + _RESERVED)
     if limits.get("cpu"):
         _lower(resource.RLIMIT_CPU, math.ceil(limits["cpu"]) + 1)
     if limits.get("file_size"):
@@ -204,13 +217,19 @@ def _processor_time(process: Any) -> float:
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return
+def _groups(processes: Sequence[Any]) -> set[int]:
+    found = set()
+    for process in processes:
+        with suppress(ProcessLookupError):
+            found.add(os.getpgid(process.pid))
+    return found - {os.getpgrp()}
+
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 if __name__ == "__main__":
     sys.path.append(sys.argv[2])
-    main(int(sys.argv[1]), json.loads(sys.argv[3]), sys.argv[4:])
+    sys.exit(main(int(sys.argv[1]), json.loads(sys.argv[3]), sys.argv[4:]))

@@ -30,8 +30,9 @@ def serve(descriptor: int) -> None:
     while True:
         _surround(payloads.get())
         payload = payloads.get()
-        pipe.send_bytes(b"" if _outdated() else _run(payload))
+        reply = b"" if _outdated() else _run(payload)
         _outdated()
+        pipe.send_bytes(reply)
 
 
 def _receive(pipe: Connection, payloads: SimpleQueue[bytes], parent: int) -> None:

@@ -181,7 +181,7 @@ def _side_by_side(a: Any, b: Any) -> str:
             marks = (" ", " ") if tag == "equal" else ("-", "+")
             for pair in zip_longest(left[start:end], right[other_start:other_end]):
                 rows.append(f"<tr>{''.join(map(_cell, marks, pair))}</tr>")
-    return f'<table style="width: 100%; table-layout: fixed">{"".join(rows)}</table>' if rows else f"<div>{_ALIKE}</div>"
+    return f'<table style="width: 100%; table-layout: fixed; color: inherit">{"".join(rows)}</table>' if rows else f"<div>{_ALIKE}</div>"
 
 
 def _cell(mark: str, line: str | None) -> str:

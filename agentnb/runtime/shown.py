@@ -93,12 +93,20 @@ def html(text: str) -> str:
     return escape(clean(text))
 
 
+def _used(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """The head and the rows without the columns that are empty in every row."""
+    whole = [list(row) for row in rows]
+    used = [place for place in range(len(columns)) if any(row[place] for row in whole)]
+    return [[row[place] for place in used] for row in ([*columns], *whole)]
+
+
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells are HTML already."""
-    head = "".join(f'<th style="text-align: left">{column}</th>' for column in columns)
-    lines = ("".join(f"<td style='text-align: left'>{cell}</td>" for cell in row) for row in rows)
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<table class="agentnb-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    """A table without its empty columns; cells are HTML already."""
+    names, *lines = _used(columns, rows)
+    head = "".join(f'<th style="text-align: left">{column}</th>' for column in names)
+    cells = ("".join(f"<td style='text-align: left; color: inherit'>{cell}</td>" for cell in line) for line in lines)
+    body = "".join(f"<tr>{line}</tr>" for line in cells)
+    return f'<table class="agentnb-table" style="color: inherit"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def html_status(name: str) -> str:
@@ -134,15 +142,13 @@ def markdown_block(value: Any) -> str:
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a table; cells are Markdown already."""
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]
+    """Lines of a table without its empty columns; cells are Markdown already."""
+    head, *lines = _used(columns, rows)
+    return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(line)} |" for line in lines)]
 
 
 def text_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a table for a terminal, indented by two; columns that are empty are left out."""
-    cells = [list(map(clean, row)) for row in rows]
-    used = [place for place in range(len(columns)) if any(row[place] for row in cells)]
-    lines = [[row[place] for place in used] for row in ([*columns], *cells)]
+    """Lines of a table for a terminal without its empty columns, indented by two; none where there are no rows."""
+    lines = _used(columns, ([*map(clean, row)] for row in rows))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [f"  {'  '.join(map(str.ljust, line, widths))}".rstrip() for line in lines] if cells else []
+    return [f"  {'  '.join(map(str.ljust, line, widths))}".rstrip() for line in lines] if len(lines) > 1 else []

@@ -106,7 +106,7 @@ def document(work: Work) -> str:
         value = f"${{steps.{needs[0]}.output + 1}}" if needs else "0"
         lines += [
             f"  {name}:",
-            "    tool: python:workflow_peers.echo",
+            "    tool: python:workflow_work.echo",
             f'    input: {{value: "{value}"}}',
             f"    needs: [{', '.join(needs)}]",
         ]

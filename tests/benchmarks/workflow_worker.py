@@ -152,7 +152,7 @@ class Bench:
 
 def _plan(workflow: Any, work: Work) -> None:
     workflow.validate()
-    phases = workflow.plan()
+    phases = workflow.plan().phases
     if len(phases) != 2 * work["steps"]:
         raise AssertionError(f"{len(phases)} phases, of {2 * work['steps']}")
 

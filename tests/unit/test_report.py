@@ -50,12 +50,12 @@ TOOL = {"tool": "t"}
 def test_the_critical_path_is_the_chain_that_took_longest_as_it_ran() -> None:
     document = {
         "steps": {
-            "a": TOOL,
+            "off": TOOL,
+            "a": {**TOOL, "needs": ["off"]},
             "long": {**TOOL, "needs": ["a"]},
             "b": {**TOOL, "needs": ["a"]},
             "c": {**TOOL, "needs": ["b"]},
             "d": {**TOOL, "needs": ["c", "long"]},
-            "off": {**TOOL, "needs": ["d"]},
         }
     }
     steps = [step("a", 0, 1), step("long", 1, 6), step("b", 1, 2), step("c", 3, 2), step("d", 7, 2)]
@@ -146,7 +146,8 @@ name: review loop
 kind: state_machine
 initial: WORK
 states:
-  WORK: {step: {tool: work, input: {x: "${attempts}"}}, transitions: [{to: REVIEW}, {to: WORK, on: error}]}
+  WORK: {step: {tool: work, input: {x: "${attempts}"}}, transitions: [{to: REVIEW}, {to: AGAIN, on: error}]}
+  AGAIN: {transitions: [{to: WORK}]}
   REVIEW: {step: {human: {prompt: "Good?"}}, transitions: [{to: PAY, on: approved}, {to: WORK, on: rejected}]}
   PAY: {transitions: [{to: DONE, on: paid}, {to: LATE, after: 1h}]}
   LATE: {final: true, status: failed}
@@ -164,8 +165,8 @@ async def test_a_state_machine_says_where_it_was_and_what_it_waits_for(runtime: 
 
     run = await flow.use(work=work).run(attended=False)
     report = run.report()
-    assert [(visit.state, visit.visit) for visit in report.states] == [("WORK", 1), ("WORK", 2), ("REVIEW", 1)]
-    assert [(failure.step, failure.handling, failure.target) for failure in report.failures] == [("WORK@1", "transition", "WORK")]
+    assert [(visit.state, visit.visit) for visit in report.states] == [("WORK", 1), ("AGAIN", 1), ("WORK", 2), ("REVIEW", 1)]
+    assert [(failure.step, failure.handling, failure.target) for failure in report.failures] == [("WORK@1", "transition", "AGAIN")]
     (wait,) = report.waits
     assert (wait.step, wait.kind, wait.prompt) == ("REVIEW@1", "human", "Good?")
     assert wait.command == f"agentnb runs signal {run.id} REVIEW@1 approve|reject"

@@ -21,9 +21,11 @@ import importlib.util
 import json
 import os
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -219,6 +221,20 @@ def installed(names: list[str]) -> list[str]:
     return [name for name in names if name not in missing]
 
 
+def commit_cost(folder: Path, synchronous: str) -> float:
+    """Microseconds of one row of 600 bytes in a commit of its own: below this no durable chain can go."""
+    with contextlib.closing(sqlite3.connect(folder / f"{synchronous}.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+        connection.execute("CREATE TABLE kept (text)")
+        took = []
+        for _ in range(300):
+            started = time.perf_counter()
+            connection.execute("INSERT INTO kept VALUES (?)", ("x" * 600,))
+            took.append(time.perf_counter() - started)
+    return statistics.median(took) * 1e6
+
+
 def versions() -> dict[str, str]:
     found = {"python": sys.version.split()[0], "sqlite": sqlite3.sqlite_version}
     for package in ("langgraph", "langgraph-checkpoint-sqlite", "dbos", "prefect"):
@@ -244,8 +260,10 @@ def main() -> None:
         session = Session(installed([*options.engines, *(["Prefect"] if options.prefect else [])]), Path(folder), options.rounds)
         for part in options.parts:
             getattr(session, part)()
+        commits = {name: commit_cost(Path(folder), name) for name in ("NORMAL", "FULL")}
     numbers = versions()
-    print(", ".join(f"{name} {number}" for name, number in numbers.items()), end="\n\n")
+    print(", ".join(f"{name} {number}" for name, number in numbers.items()))
+    print(f"One bare SQLite commit: {', '.join(f'{name} {cost:.0f} µs' for name, cost in commits.items())}", end="\n\n")
     print("\n".join(report(session.found)))
     limit = session.found.get("asyncio", "speedup")
     if limit is not None and limit < ENOUGH_CORES:
@@ -253,7 +271,9 @@ def main() -> None:
             f"\nThe machine was busy: bare processes were only {limit:.2f} times as fast as serial, so judge the CPU steps on another one."
         )
     if options.json:
-        options.json.write_text(json.dumps({"versions": numbers, "rounds": session.found.rounds}, indent=1), encoding="utf-8")
+        options.json.write_text(
+            json.dumps({"versions": numbers, "commits": commits, "rounds": session.found.rounds}, indent=1), encoding="utf-8"
+        )
     if session.broken:
         sys.exit(f"failed: {'; '.join(sorted(session.broken))}")
 

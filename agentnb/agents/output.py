@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from agentnb.agents import schemas
 from agentnb.errors import ConfigurationError
 
 _KEY = "result"
@@ -59,11 +60,9 @@ class OutputType:
             raise ValueError(f"{_KEY}: Field required") from None
 
     def _fitting(self, value: dict[str, Any]) -> dict[str, Any]:
-        from jsonschema import Draft202012Validator
-
-        errors = list(Draft202012Validator(self.schema).iter_errors(value))
-        if errors:
-            raise ValueError(*(f"{'.'.join(map(str, error.path)) or 'answer'}: {error.message}" for error in errors))
+        found = schemas.misfits(self.schema, value)
+        if found:
+            raise ValueError(*map(str, found))
         return value
 
     def dump(self, value: Any) -> Any:
@@ -76,9 +75,7 @@ class OutputType:
 
 
 def _checked(schema: Mapping[str, Any]) -> dict[str, Any]:
-    from jsonschema import Draft202012Validator
-
-    Draft202012Validator.check_schema(schema)
+    schemas.check(schema)
     if schema.get("type") != "object":
         raise ValueError("a schema must be one of an object: {type: object, properties: …}")
     return dict(schema)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from agentnb.agents import schemas
 from agentnb.agents.execution import Answer, Approval
 from agentnb.errors import AgentNBError
 from agentnb.notebook.formats import duration
@@ -128,16 +129,9 @@ def _form(schema: Mapping[str, Any]) -> Any:
 
 def form_errors(schema: Mapping[str, Any], data: Any) -> dict[str, str]:
     """What is wrong with an answer, by the field: ``address.city``; empty for the answer as a whole."""
-    from jsonschema import Draft202012Validator
-
     found: dict[str, str] = {}
-    for error in Draft202012Validator(schema).iter_errors(data):
-        path = [str(part) for part in error.absolute_path]
-        if error.validator == "required" and isinstance(error.instance, Mapping):
-            for name in (name for name in error.validator_value if name not in error.instance):
-                found.setdefault(".".join([*path, name]), "is needed")
-        else:
-            found.setdefault(".".join(path), error.message)
+    for misfit in schemas.misfits(schema, data):
+        found.setdefault(".".join(map(str, misfit.path)), misfit.message)
     return found
 
 

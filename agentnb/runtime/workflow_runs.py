@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnb import plugins, secrets
+from agentnb.agents import schemas
 from agentnb.agents.identity import new_run_id
 from agentnb.errors import (
     AgentNBError,
@@ -278,12 +279,9 @@ def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data:
         raise ConfigurationError(f"the answer to {step_id!r} must be {', '.join(question['verdicts'])}, not {verdict!r}")
     if question["form"] is None or verdict != "approve":
         return
-    from jsonschema import Draft202012Validator
-
-    errors = sorted(Draft202012Validator(question["form"]).iter_errors(data), key=lambda error: [str(part) for part in error.path])
-    if errors:
-        findings = "; ".join(f"{'.'.join(map(str, error.path)) or 'answer'}: {error.message}" for error in errors)
-        raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {findings}")
+    found = schemas.misfits(question["form"], data)
+    if found:
+        raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {'; '.join(map(str, found))}")
 
 
 async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
@@ -291,7 +289,8 @@ async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
 
     Those that other processes take at the same time are left to them.
     """
-    found = [_root(runtime, run) for run in runtime.store.due(time.time()) if run.kind == "workflow"]
+    lost = [run for status in ("running", "queued") for run in runtime.store.runs(kind="workflow", status=status, limit=1000)]
+    found = [_root(runtime, run) for run in [*runtime.store.due(time.time()), *lost] if run.kind == "workflow"]
     runs = {run.id: run for run in found if not runtime.is_alive(run) and run.status not in FINAL}
 
     async def one(run: Run) -> str:
@@ -328,8 +327,6 @@ def checked_inputs(ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         WorkflowError: One is missing, unknown, or doesn't fit; the message names all of them.
     """
-    from jsonschema import Draft202012Validator
-
     declared, problems, given = ready.spec.inputs, [], {}
     problems += [f"{name}: unknown; there are: {', '.join(declared) or 'none'}" for name in inputs if name not in declared]
     for name, schema in declared.items():
@@ -337,8 +334,7 @@ def checked_inputs(ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
             problems.append(f"{name}: missing ({schema.get('description') or schema.get('type', 'anything')})")
             continue
         given[name] = inputs[name] if name in inputs else schema["default"]
-        errors = Draft202012Validator(schema).iter_errors(given[name]) if schema else ()
-        problems += [f"{name}: {error.message}" for error in errors]
+        problems += [f"{name}: {misfit}" for misfit in (schemas.misfits(schema, given[name]) if schema else ())]
     if problems:
         raise WorkflowError(f"the inputs of {ready.spec.name!r} don't fit: {'; '.join(problems)}")
     return given

@@ -270,6 +270,7 @@ class StepRunner:
             job.host,
             record.child,
             bool(instance.continued),
+            record.question if instance.continued == "waiting" else None,
             job.ledger.add,
             partial(self.ask, instance),
         )

@@ -88,7 +88,7 @@ async def test_inputs_are_checked_and_have_defaults(log: Log) -> None:
     workflow = anb.Workflow("w", inputs={"n": int, "word": (str, "hey")}, outputs={"n": "${inputs.n}", "w": "${inputs.word}"})
     workflow.add("a", tool=log.note)
     assert (await workflow.run({"n": 3})).outputs == {"n": 3, "w": "hey"}
-    with pytest.raises(WorkflowError, match=r"n: 'x' is not of type 'integer'"):
+    with pytest.raises(WorkflowError, match=r'n: "x" is not of type "integer"'):
         await workflow.run({"n": "x"})
     with pytest.raises(WorkflowError, match=r"m: unknown; there are: n, word; n: missing"):
         await workflow.run({"m": 1})

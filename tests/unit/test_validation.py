@@ -427,7 +427,7 @@ def test_schemas() -> None:
         "3:7: inputs.a.type: 'str' is no type of JSON Schema. Did you mean string?",
         "4:22: inputs.b.default: the default doesn't fit: 'x' is a string, not an integer. Write one that does, or change the schema of b",
         "5:21: inputs.c.minLength: not valid JSON Schema: -1 is less than the minimum of 0. Write it as in {type: string}",
-        "6:21: inputs.d.default: the default doesn't fit: 3 is not one of [1, 2]. Write one that does, or change the schema of d",
+        "6:21: inputs.d.default: the default doesn't fit: 3 is not one of 1 or 2. Write one that does, or change the schema of d",
         "7:23: agents.w.output.type: 'objct' is no type of JSON Schema. Did you mean object?",
         "8:73: steps.s.human.form.properties.ok.type: 'bool' is no type of JSON Schema. Did you mean boolean?",
     ]
@@ -478,7 +478,7 @@ def test_what_a_tool_needs_and_has() -> None:
         "9:55: steps.c.input.limit: the tool search needs integer as limit, has string: inputs.topic is declared {type: string}. "
         "Cast it: ${int(inputs.topic)}",
         '10:29: steps.d.input.query: the tool search needs string as query: 3 is an integer, not a string. Write it in quotes: "3"',
-        "10:39: steps.d.input.limit: the tool search needs integer as limit: '3' is not of type 'integer'. Write it without quotes: 3",
+        "10:39: steps.d.input.limit: the tool search needs integer as limit: \"3\" is not of type \"integer\". Write it without quotes: 3",
         "10:51: steps.d.input.tags: the tool search needs array as tags: 'one' is a string, not an array. Write [one]",
         "11:39: steps.e.input.limit: the tool search needs integer as limit: 10 is greater than the maximum of 9",
         "11:50: steps.e.input.mode: the tool search needs string as mode: 'slow' is not one of ['fast', 'deep']",

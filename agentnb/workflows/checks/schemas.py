@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agentnb.agents import schemas
 from agentnb.workflows.checks.report import Report, nearest
 from agentnb.workflows.documents import Path
 
@@ -40,12 +41,8 @@ def misfit(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any]
             if fits(type_of(value), wanted) or _whole(value, wanted)
             else f"{value!r} is {article(type_of(value))}, not {article(wanted)}"
         )
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    whole = {**schema, "$defs": definitions} if definitions else schema
-    error = best_match(Draft202012Validator(whole).iter_errors(value))
-    return "" if error is None else str(error.message)
+    found = schemas.misfits({**schema, "$defs": definitions} if definitions else schema, value)
+    return str(found[0]) if found else ""
 
 
 def type_of(value: Any) -> str:
@@ -84,18 +81,15 @@ def _whole(value: Any, wanted: str) -> bool:
 def _check(report: Report, path: Path, schema: Mapping[str, Any]) -> bool:
     if schema.keys() <= _NOTES and schema.get("type", "string") in TYPES:
         return True
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        inner = error.absolute_path
-        place = (*path, *inner)
-        if inner and inner[-1] == "type" and isinstance(error.instance, str):
-            report.error(place, f"{error.instance!r} is no type of JSON Schema", _type_mend(error.instance))
+        schemas.check(schema)
+    except schemas.SchemaInvalid as error:
+        misfit = error.misfit
+        place = (*path, *misfit.path)
+        if misfit.path and misfit.path[-1] == "type" and isinstance(misfit.instance, str):
+            report.error(place, f"{misfit.instance!r} is no type of JSON Schema", _type_mend(misfit.instance))
         else:
-            report.error(place, f"not valid JSON Schema: {error.message}", "Write it as in {type: string}")
+            report.error(place, f"not valid JSON Schema: {misfit.message}", "Write it as in {type: string}")
         return False
     return True
 

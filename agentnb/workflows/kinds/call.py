@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from agentnb.ports.store import Event
 from agentnb.workflows.callables import Function
 from agentnb.workflows.spec import Action, Escalation
 
-_SECRET = "secret:"  # noqa: S105
+_SECRET = re.compile(r"\bsecret:([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class StepFailed(ExecutionError):
@@ -92,6 +93,7 @@ class Call:
         functions: Those that the workflow's tool steps name.
         child: ID that a run started by this step has, also when the step is tried again after a crash.
         continued: Whether an earlier process had begun this attempt.
+        pending: What the step was waiting for when an earlier process left it, or None.
         host: The runtime, for kinds that start runs or use its executors.
         idempotency_key: The same for every attempt at this step.
         emit: Writes an event in the run's next transaction.
@@ -114,6 +116,7 @@ class Call:
     host: Any
     child: str
     continued: bool
+    pending: Mapping[str, Any] | None
     emit: Callable[[Event], None]
     ask: Callable[[Question], Awaitable[Reply]]
 
@@ -130,13 +133,13 @@ class Call:
         return await self.ask(question)
 
     def secret(self, value: Any) -> Any:
-        """The value with every text ``secret:NAME`` in it replaced by the environment's; that is masked wherever agentnb writes.
+        """The value with every ``secret:NAME`` in its texts replaced by the environment's; that is masked wherever agentnb writes.
 
         Raises:
             StepFailed: It is not set.
         """
-        if isinstance(value, str) and value.startswith(_SECRET):
-            return _secret(value.removeprefix(_SECRET))
+        if isinstance(value, str):
+            return _SECRET.sub(lambda match: _secret(match[1]), value) if "secret:" in value else value
         if isinstance(value, Mapping):
             return {key: self.secret(item) for key, item in value.items()}
         return [self.secret(item) for item in value] if isinstance(value, list) else value

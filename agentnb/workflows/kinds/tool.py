@@ -10,6 +10,7 @@ from typing import Any
 from agentnb.agents.tools import Context, ToolError
 from agentnb.errors import AgentNBError
 from agentnb.policy import Check
+from agentnb.ports import executor
 from agentnb.workflows.callables import Function
 from agentnb.workflows.kinds.call import Call, Question, Result, StepFailed
 
@@ -19,7 +20,7 @@ class ToolStep:
 
     async def run(self, call: Call) -> Result:
         function = call.functions[call.action.tool or ""]
-        given = call.secret(call.input) if '"secret:' in call.text else call.input
+        given = call.secret(call.input) if "secret:" in call.text else call.input
         try:
             arguments = function.bind(given)
         except ToolError as error:
@@ -27,9 +28,9 @@ class ToolStep:
         decision = call.policy.enforce(Check("tool_call", call.text, call.workflow, function.name, function.facts))
         if decision.verdict == "ask":
             await approved(call, function.name, decision.reason)
-        if call.action.executor == "process":
-            return Result(await call.host.executor("process").call(function.target, arguments))
         try:
+            if call.action.executor == "process":
+                return Result(await executor.call(call.host.executor("process"), function.target, arguments))
             return Result(await function.call(arguments, partial(_context, call)))
         except (AgentNBError, TimeoutError, KeyboardInterrupt):
             raise

@@ -76,7 +76,7 @@ class WebhookStep:
 
 def _sent_before(call: Call) -> dict[str, Any] | None:
     """What an earlier process has got for its request, where it waited for the call back already."""
-    pending = getattr(call, "pending", None) if call.continued else None
+    pending = call.pending if call.continued else None
     return pending.get("shown") if pending and pending.get("kind") == "callback" else None
 
 

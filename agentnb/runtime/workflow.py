@@ -89,13 +89,14 @@ class Workflow:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, runtime: Runtime | None = None) -> Workflow:
         """A workflow from a mapping of the same shape as the file."""
-        return cls._of(Document("", "", dict(data)), Path.cwd(), runtime)
+        workflow = cls("", runtime=runtime)
+        workflow._data = dict(data)
+        return workflow
 
     @classmethod
     def _of(cls, document: Document, folder: Path, runtime: Runtime | None) -> Workflow:
-        workflow = cls("", runtime=runtime)
-        workflow._document = document if document.text else None
-        workflow._data = document.data
+        workflow = cls.from_dict(document.data, runtime=runtime)
+        workflow._document = document
         workflow.folder = folder
         return workflow
 

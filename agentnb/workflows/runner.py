@@ -270,9 +270,9 @@ class StepRunner:
             job.host,
             record.child,
             bool(instance.continued),
-            record.question if instance.continued == "waiting" else None,
             job.ledger.add,
             partial(self.ask, instance),
+            record.question if instance.continued == "waiting" else None,
         )
 
     def _complete(self, record: StepRecord, result: Result) -> None:

@@ -481,7 +481,7 @@ def test_what_a_tool_needs_and_has() -> None:
         "10:39: steps.d.input.limit: the tool search needs integer as limit: \"3\" is not of type \"integer\". Write it without quotes: 3",
         "10:51: steps.d.input.tags: the tool search needs array as tags: 'one' is a string, not an array. Write [one]",
         "11:39: steps.e.input.limit: the tool search needs integer as limit: 10 is greater than the maximum of 9",
-        "11:50: steps.e.input.mode: the tool search needs string as mode: 'slow' is not one of ['fast', 'deep']",
+        "11:50: steps.e.input.mode: the tool search needs string as mode: \"slow\" is not one of \"fast\" or \"deep\"",
         "12:39: steps.f.input.limit: the tool search needs integer as limit, has string: text around ${…} makes a text. Write ${…} alone",
         "13:21: steps.g.input: the tool search takes a mapping as input, not a list. Write input: {NAME: …}",
         "14:59: steps.h.input.exact: the tool search needs boolean as exact, has integer: inputs.user.age is declared {type: integer}. "

@@ -116,9 +116,9 @@ class Call:
     host: Any
     child: str
     continued: bool
-    pending: Mapping[str, Any] | None
     emit: Callable[[Event], None]
     ask: Callable[[Question], Awaitable[Reply]]
+    pending: Mapping[str, Any] | None = None
 
     @property
     def idempotency_key(self) -> str:

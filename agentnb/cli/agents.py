@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from agentnb.cli import execution
+from agentnb.cli.completion import workflow_files
+from agentnb.cli.inputs import parse_inputs
 from agentnb.cli.output import Json, exit_codes, put, put_table
 from agentnb.errors import ConfigurationError
 from agentnb.notebook import tables
@@ -73,7 +76,9 @@ def run_agent(
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An agent's name or ID.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME_OR_FILE", help="An agent's name or ID, or a workflow's file.", autocompletion=workflow_files)
+    ],
     inputs: Input = None,
     model: Model = None,
     session: Session = "",
@@ -81,8 +86,13 @@ def run(
     replay: Replay = None,
     as_json: Json = False,
 ) -> None:
-    """Run an agent: `agentnb run NAME -i prompt="…"`."""
+    """Run an agent: `agentnb run NAME -i prompt="…"`, or a workflow: `agentnb run FILE.yaml -i key=value`."""
     with exit_codes(as_json=as_json):
+        if execution.is_workflow_file(name):
+            if session:
+                raise ConfigurationError("--session goes with an agent: a workflow's run has no conversation")
+            execution.run_file(name, inputs or (), model=model, record=record, replay=replay, as_json=as_json)
+            return
         values = parse_inputs(inputs or [])
         prompt = str(values.pop("prompt", ""))
         if values:
@@ -127,24 +137,6 @@ def result_data(result: AgentResult) -> dict[str, object]:
         "execution_time_ms": result.execution_time_ms,
         "trace": list(result.trace),
     }
-
-
-def parse_inputs(pairs: list[str]) -> dict[str, object]:
-    """``key=value`` pairs; a value that is JSON is read as such.
-
-    Raises:
-        ConfigurationError: One has no ``=``.
-    """
-    values: dict[str, object] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not key:
-            raise ConfigurationError(f"-i {pair!r}: write key=value")
-        try:
-            values[key] = json.loads(value)
-        except ValueError:
-            values[key] = value
-    return values
 
 
 def _record(record: object) -> dict[str, object]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -34,9 +35,10 @@ def exit_codes(*, as_json: bool = False) -> Iterator[None]:
 
 def code_of(error: BaseException) -> int:
     """The exit code of an error."""
-    if isinstance(error, PolicyDenied):
+    reason = getattr(error, "reason", "")
+    if isinstance(error, PolicyDenied) or reason == "policy":
         return REFUSED
-    if isinstance(error, ExecutionTimeout):
+    if isinstance(error, ExecutionTimeout) or reason == "timed_out":
         return TIMED_OUT
     if isinstance(error, ExecutionCancelled):
         return INTERRUPTED
@@ -64,6 +66,22 @@ def put_table(table: Table, key: str, *, as_json: bool) -> None:
         put({key: list(table.data)})
     else:
         sys.stdout.write(printable(f"{table!r}\n"))
+
+
+def put_text(text: str, output: Path | None) -> None:
+    """Print a text, or write it to a file.
+
+    Raises:
+        ConfigurationError: The file can't be written.
+    """
+    if output is None:
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{output} can't be written: {error.strerror}") from error
+    sys.stderr.write(f"wrote {output}\n")
 
 
 def _plain_all(value: Any) -> Any:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
 from agentnb.agents.execution import Answer
+from agentnb.cli import execution, workflow_runs
 from agentnb.cli.agents import result_data
-from agentnb.cli.output import Json, exit_codes, put, put_table
+from agentnb.cli.completion import run_ids
+from agentnb.cli.inputs import parsed
+from agentnb.cli.output import Json, exit_codes, put, put_table, put_text
+from agentnb.cli.workflow_runs import VERDICTS
 from agentnb.errors import ConfigurationError
-from agentnb.notebook import tables
-from agentnb.notebook.formats import GLYPHS, duration, usage_line
+from agentnb.notebook.formats import GLYPHS, ago, duration, usage_line
 from agentnb.notebook.questions import Questions
+from agentnb.notebook.tables import Table
 from agentnb.notebook.view import TerminalView, printable
 from agentnb.ports.store import Run
 from agentnb.runtime import agent_runs
@@ -24,30 +30,35 @@ from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.runtime import current
 
 app = typer.Typer(help="Runs of the store, past and present.", no_args_is_help=True)
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it.", autocompletion=run_ids)]
+Kind = Literal["agent", "workflow", "job"]
 
 
 @app.command("list")
 def list_runs(
+    kind: Annotated[Kind | None, typer.Option(help="Only runs of this kind.")] = None,
     status: Annotated[str, typer.Option(help="queued, running, waiting, completed, failed or cancelled.")] = "",
-    name: Annotated[str, typer.Option(help="Only runs of this agent.")] = "",
+    name: Annotated[str, typer.Option(help="Only runs of this agent or workflow.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List runs, newest first."""
     with exit_codes(as_json=as_json):
-        found = current().runs(status=status, name=name, limit=limit)
+        found = current().runs(kind=kind or "", status=status, name=name, limit=limit)
         if as_json:
             put({"runs": [_data(run) for run in found]})
         else:
-            put_table(tables.runs(found), "runs", as_json=False)
+            put_table(_table(found), "runs", as_json=False)
 
 
 @app.command()
 def show(run: RunId, as_json: Json = False) -> None:
-    """Show a run: its answer, its steps, the approvals that it waits for."""
+    """Show a run: what it gave, its steps, what it waits for."""
     with exit_codes(as_json=as_json):
         runtime = current()
+        if runtime.store.run(run).kind == "workflow":
+            workflow_runs.show(runtime, run, as_json=as_json)
+            return
         result = runtime.result(run)
         if as_json:
             put({**result_data(result), "pending": [event.step_id for event in runtime.pending(result.id)]})
@@ -85,7 +96,9 @@ def events(
             put({"events": [{"seq": event.seq, "step": event.step_id, **event.data} for event in found]})
             return
         for event in found:
-            sys.stdout.write(f"{event.seq:>6}  {event.data['timestamp']}  {event.type:<26} {event.step_id:<8} {event.data['status']}\n")
+            sys.stdout.write(
+                f"{event.seq:>6}  {event.data['timestamp']}  {event.type:<26} {event.step_id:<8} {event.data.get('status', '')}\n"
+            )
 
 
 @app.command()
@@ -102,22 +115,30 @@ def cancel(run: RunId, as_json: Json = False) -> None:
 @app.command()
 def signal(
     run: RunId,
-    step: Annotated[str, typer.Argument(help="The step that waits, as `agentnb runs show` names it.")],
-    verdict: Annotated[str, typer.Argument(help="approve or deny.")],
-    arguments: Annotated[str, typer.Option(help="JSON object: arguments instead of those asked for.")] = "",
-    note: Annotated[str, typer.Option(help="What the agent is told with a denial.")] = "",
+    step: Annotated[str, typer.Argument(metavar="STEP", help="The step that waits, as `agentnb runs show` names it; or an event's name.")],
+    verdict: Annotated[
+        str, typer.Argument(help="approve or deny; of an interrupted step retry, skip or fail; none for an event or a call back.")
+    ] = "",
+    arguments: Annotated[str, typer.Option(help="JSON object: arguments of a tool instead of those asked for.")] = "",
+    data: Annotated[str, typer.Option(help="JSON: what the form asks for, or what an event or a call back brings.")] = "",
+    note: Annotated[str, typer.Option(help="What the agent, or the workflow, is told beside it.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Answer an approval; where the run's process is gone, the run goes on here."""
+    """Answer what a run waits for, or send it an event; where the run's process is gone, the run goes on here."""
     with exit_codes(as_json=as_json):
-        if verdict not in ("approve", "deny"):
-            raise ConfigurationError(f"the answer must be approve or deny, not {verdict!r}")
+        if verdict not in ("", *VERDICTS):
+            raise ConfigurationError(f"the answer must be approve or deny, of a workflow also retry, skip or fail, not {verdict!r}")
         runtime = current()
+        found = runtime.store.run(run)
+        if found.kind == "workflow":
+            workflow_runs.signal(runtime, found.id, step, verdict, parsed(data, "--data"), note, as_json=as_json)
+            return
+        if verdict not in ("approve", "deny", "reject"):
+            raise ConfigurationError(f"the answer must be approve or deny, not {verdict!r}")
         edited = _arguments(arguments)
-        run_id = runtime.store.run(run).id
-        ownerless = runtime.answer(run_id, step, Answer("approve" if verdict == "approve" else "deny", edited, note=note))
-        if ownerless:
-            _go_on(run_id, as_json=as_json)
+        answer = Answer("approve" if verdict == "approve" else "deny", edited, note=note)
+        if runtime.answer(found.id, step, answer):
+            _go_on(found.id, as_json=as_json)
         elif as_json:
             put({"answered": step})
         else:
@@ -126,7 +147,7 @@ def signal(
 
 @app.command()
 def resume(run: RunId, as_json: Json = False) -> None:
-    """Go on with a run whose process is gone, after its last finished step."""
+    """Go on with a run whose process is gone, or that was answered, after its last finished step."""
     with exit_codes(as_json=as_json):
         _go_on(run, as_json=as_json)
 
@@ -140,12 +161,44 @@ def replay(
     """Run an ended run again, answered by what was recorded."""
     with exit_codes(as_json=as_json):
         runtime = current()
-        _finish(lambda options: agent_runs.replay(runtime, run, options, live=live), as_json=as_json)
+        if runtime.store.run(run).kind == "workflow":
+            workflow_runs.replay(runtime, run, live=live, as_json=as_json)
+        else:
+            _finish(lambda options: agent_runs.replay(runtime, run, options, live=live), as_json=as_json)
+
+
+@app.command()
+def report(
+    run: RunId,
+    form: Annotated[Literal["text", "markdown", "json", "html"], typer.Option("--format", "-f", help="How it is written.")] = "text",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write to, instead of printing it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Report on a workflow's run: results, failures, where the time and the money went."""
+    with exit_codes(as_json=as_json):
+        put_text(workflow_runs.report(current(), run, "json" if as_json else form), output)
+
+
+@app.command()
+def diff(a: RunId, b: RunId, as_json: Json = False) -> None:
+    """Say how two runs differ: steps, inputs, outputs, time, tokens."""
+    from agentnb.runtime.diff import diff as compare
+
+    with exit_codes(as_json=as_json):
+        found = compare(current(), a, b)
+        if as_json:
+            put(found.to_dict())
+        else:
+            sys.stdout.write(f"{found.to_text().rstrip()}\n")
 
 
 def _go_on(run: str, *, as_json: bool) -> None:
     runtime = current()
-    _finish(lambda options: agent_runs.resume(runtime, run, options), as_json=as_json)
+    found = workflow_runs.root(runtime, runtime.store.run(run))
+    if found.kind == "workflow":
+        execution.resume(found.id, as_json=as_json)
+    else:
+        _finish(lambda options: agent_runs.resume(runtime, run, options), as_json=as_json)
 
 
 def _finish(work: Any, *, as_json: bool) -> None:
@@ -160,15 +213,24 @@ def _finish(work: Any, *, as_json: bool) -> None:
 
 
 def _arguments(text: str) -> dict[str, Any] | None:
-    if not text:
-        return None
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise ConfigurationError(f"--arguments: not JSON: {error}") from None
-    if not isinstance(data, dict):
+    data = parsed(text, "--arguments")
+    if data is not None and not isinstance(data, dict):
         raise ConfigurationError("--arguments: must be a JSON object")
     return data
+
+
+def _table(found: Sequence[Run]) -> Table:
+    rows = [
+        (run.id, run.kind, run.name, run.status, run.reason, ago(run.created_at), usage_line("", run.usage, _milliseconds(run)))
+        for run in found
+    ]
+    columns = ("run", "kind", "name", "status", "reason", "started", "used")
+    return Table(columns, tuple(rows), tuple(found), "No such runs: start one with `agentnb run NAME_OR_FILE`")
+
+
+def _milliseconds(run: Run) -> float:
+    end = datetime.fromisoformat(run.ended_at) if run.ended_at else datetime.now(UTC)
+    return (end - datetime.fromisoformat(run.created_at)).total_seconds() * 1000
 
 
 def _data(run: Run) -> dict[str, Any]:

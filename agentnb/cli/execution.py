@@ -176,10 +176,13 @@ def headline(run: WorkflowRun) -> str:
 
 
 def outputs_text(outputs: Mapping[str, Any]) -> str:
-    """Outputs as people read them."""
-    import yaml
+    """Outputs as people read them: YAML; JSON where they are nested too deep for that."""
+    from agentnb.workflows.editing import dump
 
-    return printable(yaml.safe_dump(json.loads(json.dumps(outputs)), allow_unicode=True, sort_keys=False, width=120))
+    try:
+        return printable(dump(dict(outputs)))
+    except AgentNBError:
+        return printable(json.dumps(outputs, ensure_ascii=False, indent=2) + "\n")
 
 
 def waits(runtime: Runtime, run: WorkflowRun) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ import os
 import re
 from typing import Any
 
+import pydantic_core
+
 MASK = "[secret]"
 _NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _SHAPES = (
@@ -19,7 +21,7 @@ _SHAPES = (
     r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
     r"(?<=Bearer )[A-Za-z0-9._~+/=-]{16,}",
 )
-_MARKS = ("sk-", "gh", "xox", "AKIA", "AIza", "eyJ", "Bearer ")
+_MARKS = ("sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "AKIA", "AIza", "eyJ", "Bearer ")
 _PLAIN_KEY = re.compile(r"^[a-z_]+$")
 _DEEPEST = 200
 _shape = re.compile("|".join(_SHAPES))
@@ -78,6 +80,15 @@ _ENCODERS = {
 
 def _dumps(value: Any, sort_keys: bool) -> str:
     return _ENCODERS[sort_keys].encode(value)
+
+
+def plain_json(value: Any) -> str:
+    """Like ``to_json``, several times faster; dates, sets, data classes and models are written as JSON rather than as their ``str``."""
+    try:
+        text = pydantic_core.to_json(value, inf_nan_mode="strings", fallback=str).decode()
+    except (ValueError, TypeError, RecursionError):
+        return to_json(value)
+    return _dumps(_cleaned(value, 0), False) if _suspicious(text) else text
 
 
 def _suspicious(text: str) -> bool:

@@ -85,9 +85,10 @@ class DagExecutor:
         self._queues: dict[tuple[tuple[str, int], ...], deque[Instance | _Fan]] = {}
         self._free = dict(job.spec.resources.pools)
         self._slots = float(job.spec.resources.max_parallel or "inf")
-        self._tasks: dict[asyncio.Task[None], tuple[Instance, _Fan | None]] = {}
+        self._tasks: dict[Instance, tuple[asyncio.Task[None], _Fan | None]] = {}
         self._released: set[str] = set()
-        self._finished: list[asyncio.Task[None]] = []
+        self._finished: list[Instance] = []
+        self._broken: BaseException | None = None
         self._turning = False
         self._end: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -139,26 +140,33 @@ class DagExecutor:
             return
         try:
             finished, self._finished = self._finished, []
-            for task in finished:
-                self._settle(task)
+            if self._broken is not None:
+                raise self._broken
+            for instance in finished:
+                self._settle(instance)
             launches = [] if self.failure is not None else self._admit()
             self._job.ledger.commit()
             for instance, fan in launches:
-                task = self._loop.create_task(self.runner.perform(instance))
-                self._tasks[task] = (instance, fan)
-                task.add_done_callback(self._done)
+                task = self._loop.create_task(self._perform(instance))
+                self._tasks[instance] = (task, fan)
             self._check_end()
         except BaseException as error:
             if not self._end.done():
                 self._end.set_exception(error)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._finished.append(task)
-        self._soon()
+    async def _perform(self, instance: Instance) -> None:
+        try:
+            await self.runner.perform(instance)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._broken = error
+        finally:
+            self._finished.append(instance)
+            self._soon()
 
-    def _settle(self, task: asyncio.Task[None]) -> None:
-        instance, fan = self._tasks.pop(task)
-        task.result()
+    def _settle(self, instance: Instance) -> None:
+        _, fan = self._tasks.pop(instance)
         if instance.record.id not in self._released:
             self._release(instance)
         self._released.discard(instance.record.id)
@@ -372,14 +380,15 @@ class DagExecutor:
         running = dict(self._tasks)
         self._tasks.clear()
         waiting = set(self.runner.waiting)
-        for task in running:
+        tasks = [task for task, _ in running.values()]
+        for task in tasks:
             task.cancel()
-        if running:
-            await asyncio.wait(running)
+        if tasks:
+            await asyncio.wait(tasks)
         suspended = (
             self._end is not None and self._end.done() and not self._end.cancelled() and isinstance(self._end.exception(), Suspended)
         )
-        for instance, _ in running.values():
+        for instance in running:
             record = instance.record
             if not (suspended and record.id in waiting) and record.status not in ENDED:
                 record.status = "cancelled"

@@ -19,7 +19,7 @@ from agentnb.agents.identity import new_run_id
 from agentnb.errors import ExecutionTimeout, PolicyDenied
 from agentnb.policy import Check, PolicyEngine
 from agentnb.ports.store import Cached, RunChange, now
-from agentnb.secrets import to_json
+from agentnb.secrets import plain_json
 from agentnb.workflows.expressions import ExpressionError, Scope
 from agentnb.workflows.callables import Function
 from agentnb.workflows.graph import CompiledStep
@@ -278,7 +278,7 @@ class StepRunner:
     def _complete(self, record: StepRecord, result: Result) -> None:
         output = plain(result.output, record.id)
         if record.kind in _CHECKED and output is not None:
-            text = output if isinstance(output, str) else to_json(output)
+            text = output if isinstance(output, str) else str(output) if type(output) in _PLAIN else plain_json(output)
             self.job.policy.enforce(Check("tool_result", text, self.job.spec.name, record.id))
         record.status, record.outcome, record.output = "completed", result.outcome, output
         record.usage, record.error, record.reason = result.usage, None, ""
@@ -439,8 +439,8 @@ class StepRunner:
         if record.input is None and not instance.parts:
             instance.text, record.input_hash = "null", _EMPTY_HASH
             return
-        instance.text = to_json(record.input)
-        whole = f"[{instance.text},{to_json(instance.parts) if instance.parts else '{}'}]"
+        instance.text = plain_json(record.input)
+        whole = f"[{instance.text},{plain_json(instance.parts) if instance.parts else '{}'}]"
         record.input_hash = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
     def _idempotent(self, action: Action) -> bool:
@@ -461,7 +461,7 @@ class StepRunner:
 
     def _cache_key(self, instance: Instance) -> str:
         own = instance.compiled.cache_key
-        key = to_json(own.resolve(self.scope(instance.values))) if own is not None else instance.record.input_hash
+        key = plain_json(own.resolve(self.scope(instance.values))) if own is not None else instance.record.input_hash
         return hashlib.sha256(f"{instance.record.fingerprint}:{key}".encode("utf-8", "surrogatepass")).hexdigest()
 
     def _take(self, record: StepRecord, output: Any, outcome: str, source: str) -> None:

@@ -187,7 +187,7 @@ def test_no_secret_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
 def test_odd_values(store: Store, value: object) -> None:
     store.write(event(x=value))
     found = store.events()[0].data["x"]
-    assert found == value or "?" in str(found) or found == str(value)
+    assert found in (value, str(value), "Infinity") or "?" in str(found)
 
 
 def test_equal_large_values_are_kept_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentnb.errors import StoreError
-from agentnb.secrets import to_json
+from agentnb.secrets import plain_json
 
 LARGE = 16_384
 """Characters of JSON from which a value is kept as a blob."""
@@ -19,7 +19,8 @@ _QUOTED = "$$blob"
 
 def dumps(value: Any) -> str:
     """JSON text that a column can hold."""
-    return to_json(value).encode("utf-8", "replace").decode()
+    text = plain_json(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def pack(value: Any, blobs: dict[str, str]) -> str:
@@ -30,7 +31,7 @@ def pack(value: Any, blobs: dict[str, str]) -> str:
 
 def pack_fields(value: Mapping[str, Any], blobs: dict[str, str]) -> str:
     """Like ``pack``, but a large mapping stays readable: only its large fields become references."""
-    quoted = {key: _quoted(field) for key, field in value.items()}
+    quoted = {key: _quoted(field) if type(field) is dict else field for key, field in value.items()}
     text = dumps(quoted)
     if len(text) < LARGE:
         return text

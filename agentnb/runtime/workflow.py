@@ -17,7 +17,7 @@ from agentnb.runtime.runtime import Runtime, current
 from agentnb.runtime.workflow_definitions import Finder, Ready, make_ready
 from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.runtime.workflow_runs import WorkflowOptions
-from agentnb.workflows import editing
+from agentnb.workflows.documents import editing
 from agentnb.workflows.documents import Document, Finding, WorkflowSpecError
 from agentnb.workflows.callables import Function
 from agentnb.workflows.planning import Plan, plan

@@ -20,8 +20,8 @@ from agentnb.errors import ExecutionTimeout, PolicyDenied
 from agentnb.policy import Check, PolicyEngine
 from agentnb.ports.store import Cached, RunChange, now
 from agentnb.secrets import plain_json
-from agentnb.workflows.expressions import ExpressionError, Scope
 from agentnb.workflows.callables import Function
+from agentnb.workflows.expressions import ExpressionError, Scope
 from agentnb.workflows.graph import CompiledStep
 from agentnb.workflows.kinds.call import Call, Kind, Question, Reply, Result, StepFailed
 from agentnb.workflows.ledger import Ledger

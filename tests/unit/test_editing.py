@@ -10,9 +10,8 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from agentnb.workflows import editing
-from agentnb.workflows.documents import Document, Path, WorkflowSpecError
-from agentnb.workflows.editing import dump, updated
+from agentnb.workflows.documents import Document, Path, WorkflowSpecError, editing
+from agentnb.workflows.documents.editing import dump, updated
 
 TEXT = """\
 # head

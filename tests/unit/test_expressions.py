@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentnb.workflows import patterns
-from agentnb.workflows.expressions import ROOTS, Condition, ExpressionError, Reference, Scope, Template, reference_errors
-from agentnb.workflows.parsing import compiled
-from agentnb.workflows.syntax import PathNode
+from agentnb.workflows.expressions import ROOTS, Condition, ExpressionError, Reference, Scope, Template, patterns, reference_errors
+from agentnb.workflows.expressions.parsing import compiled
+from agentnb.workflows.expressions.syntax import PathNode
 
 STEPS = {
     "a": {"status": "completed", "output": {"text": "héllo 😀", "score": 0.1, "items": [{"k": 1}, {"k": 2}]}},

@@ -11,7 +11,6 @@ from agentnb.agents.tools import Context, ToolError
 from agentnb.errors import AgentNBError
 from agentnb.policy import Check
 from agentnb.ports import executor
-from agentnb.workflows.callables import Function
 from agentnb.workflows.kinds.call import Call, Question, Result, StepFailed
 
 

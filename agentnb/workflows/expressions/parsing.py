@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NoReturn
 
-from agentnb.workflows import library
-from agentnb.workflows.assembly import COPYING, Output
-from agentnb.workflows.spec import CEL_KEYWORDS
-from agentnb.workflows.syntax import (
+from agentnb.workflows.expressions import library
+from agentnb.workflows.expressions.assembly import COPYING, Output
+from agentnb.workflows.expressions.syntax import (
     ROOTS,
     Expression,
     HasNode,
@@ -19,7 +18,8 @@ from agentnb.workflows.syntax import (
     Reference,
     SizeNode,
 )
-from agentnb.workflows.tokens import MAX_LENGTH, ExpressionError, Token, scan, shown
+from agentnb.workflows.expressions.tokens import MAX_LENGTH, ExpressionError, Token, scan, shown
+from agentnb.workflows.spec import CEL_KEYWORDS
 
 MACROS = frozenset({"map", "filter", "all", "exists", "exists_one", "existsOne"})
 MAX_NESTING = 3

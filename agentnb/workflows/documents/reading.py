@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from agentnb.workflows.nodes import NUMBER_STARTS, WORDS, Builder, Finding, Node, Path, Stop, WorkflowSpecError
+from agentnb.workflows.documents.nodes import NUMBER_STARTS, WORDS, Builder, Finding, Node, Path, Stop, WorkflowSpecError
 
 __all__ = ["Document", "Finding", "Path", "WorkflowSpecError"]
 

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from agentnb.workflows import patterns
-from agentnb.workflows.values import duration_seconds, timestamp_text, type_name
+from agentnb.workflows.expressions import patterns
+from agentnb.workflows.expressions.values import duration_seconds, timestamp_text, type_name
 
 TYPES = frozenset({"int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"})
 _NATIVE = """

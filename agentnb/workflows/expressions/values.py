@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from agentnb.workflows.tokens import ExpressionError
+from agentnb.workflows.expressions.tokens import ExpressionError
 
 WORK = 8_000_000
 """Units that one evaluation may cost; a unit is about 100 ns of one core."""

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from agentnb.workflows import library
-from agentnb.workflows.paths import Scope, lookup, null_reason, prefix, walk
-from agentnb.workflows.syntax import CelNode, Expression, HasNode, IndexNode, MacroNode, Node, PathNode, SizeNode, Slot
-from agentnb.workflows.tokens import ExpressionError, shown
-from agentnb.workflows.values import Exhausted, Meter, plain, type_name, with_article
+from agentnb.workflows.expressions import library
+from agentnb.workflows.expressions.paths import Scope, lookup, null_reason, prefix, walk
+from agentnb.workflows.expressions.syntax import CelNode, Expression, HasNode, IndexNode, MacroNode, Node, PathNode, SizeNode, Slot
+from agentnb.workflows.expressions.tokens import ExpressionError, shown
+from agentnb.workflows.expressions.values import Exhausted, Meter, plain, type_name, with_article
 
 if TYPE_CHECKING:
     import cel

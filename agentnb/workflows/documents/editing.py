@@ -7,11 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from agentnb.workflows import rendering
-from agentnb.workflows.differences import same
-from agentnb.workflows.documents import Document, WorkflowSpecError
-from agentnb.workflows.rendering import Layout
-from agentnb.workflows.splicing import spliced
+from agentnb.workflows.documents import Document, WorkflowSpecError, rendering
+from agentnb.workflows.documents.differences import same
+from agentnb.workflows.documents.rendering import Layout
+from agentnb.workflows.documents.splicing import spliced
 
 
 def dump(data: Mapping[str, Any]) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agentnb.workflows.syntax import PathNode
-from agentnb.workflows.tokens import ExpressionError
-from agentnb.workflows.values import type_name
+from agentnb.workflows.expressions.syntax import PathNode
+from agentnb.workflows.expressions.tokens import ExpressionError
+from agentnb.workflows.expressions.values import type_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from agentnb.workflows import differences, rendering
-from agentnb.workflows.differences import Plan, same
-from agentnb.workflows.documents import Document
-from agentnb.workflows.nodes import MAX_DEPTH, Node
-from agentnb.workflows.rendering import Layout
+from agentnb.workflows.documents import Document, differences, rendering
+from agentnb.workflows.documents.differences import Plan, same
+from agentnb.workflows.documents.nodes import MAX_DEPTH, Node
+from agentnb.workflows.documents.rendering import Layout
 
 _BREAK = re.compile(r"\r\n|\r|\n|\Z")
 _LAST_BREAK = re.compile(r"(?:\r\n|\r|\n)\Z")

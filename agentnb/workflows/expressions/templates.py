@@ -10,12 +10,12 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from agentnb.workflows.evaluation import evaluate
-from agentnb.workflows.parsing import compiled
-from agentnb.workflows.paths import Scope
-from agentnb.workflows.syntax import ROOTS, Expression, Reference
-from agentnb.workflows.tokens import ExpressionError, Placeholder, shown, split
-from agentnb.workflows.values import type_name
+from agentnb.workflows.expressions.evaluation import evaluate
+from agentnb.workflows.expressions.parsing import compiled
+from agentnb.workflows.expressions.paths import Scope
+from agentnb.workflows.expressions.syntax import ROOTS, Expression, Reference
+from agentnb.workflows.expressions.tokens import ExpressionError, Placeholder, shown, split
+from agentnb.workflows.expressions.values import type_name
 
 __all__ = ["ROOTS", "Condition", "ExpressionError", "Reference", "Scope", "Template", "reference_errors"]
 

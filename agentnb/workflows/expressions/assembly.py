@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agentnb.workflows.syntax import CelNode, Node, Slot, loops_in, reads
-from agentnb.workflows.tokens import ExpressionError, Token
+from agentnb.workflows.expressions.syntax import CelNode, Node, Slot, loops_in, reads
+from agentnb.workflows.expressions.tokens import ExpressionError, Token
 
 if TYPE_CHECKING:
     import cel

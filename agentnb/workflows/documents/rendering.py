@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentnb.workflows.nodes import MAX_DEPTH, NUMBER, WORDS, Finding, Path, WorkflowSpecError
+from agentnb.workflows.documents.nodes import MAX_DEPTH, NUMBER, WORDS, Finding, Path, WorkflowSpecError
 
 WIDTH = 120
 

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import anywidget
 import traitlets
@@ -74,9 +74,15 @@ class ApprovalCard(anywidget.AnyWidget):
             self.state, self.message = "void", str(error)
 
 
-def show(card: ApprovalCard) -> None:
+class Card(Protocol):
+    """A widget with a static form."""
+
+    def static_html(self) -> str: ...
+
+
+def show(card: Card) -> None:
     """Display a card, with its static form beside it."""
-    bundle = card._repr_mimebundle_()
+    bundle = card._repr_mimebundle_()  # type: ignore[attr-defined]
     data = dict(bundle[0] if isinstance(bundle, tuple) else bundle or {})
     display({**data, "text/html": card.static_html()}, raw=True)
 

@@ -97,13 +97,8 @@ def parse(line: str) -> AgentArguments | None:
     Raises:
         ConfigurationError: The line can't be understood.
     """
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise ConfigurationError(f"%%agent: {error}: check the quotes in {line!r}") from None
-    try:
-        found: dict[str, Any] = vars(parser().parse_args(words))
-    except _HelpShown:
+    found = parsed(parser(), line)
+    if found is None:
         return None
     if found["record"] and found["replay"]:
         raise ConfigurationError("%%agent: --record and --replay exclude each other: record first, then replay")
@@ -112,6 +107,22 @@ def parse(line: str) -> AgentArguments | None:
     if found["timeout"] is not None and not 0 < found["timeout"] < float("inf"):
         raise ConfigurationError(f"%%agent: --timeout {found['timeout']}: must be a number of seconds above 0")
     return AgentArguments(**{**found, "tools": names(found["tools"]), "context": names(found["context"])})
+
+
+def parsed(options: CellParser, line: str) -> dict[str, Any] | None:
+    """What a line says, by the names of the options; None where it asked for help, which is printed then.
+
+    Raises:
+        ConfigurationError: The line can't be understood.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise ConfigurationError(f"{options.prog}: {error}: check the quotes in {line!r}") from None
+    try:
+        return vars(options.parse_args(words))
+    except _HelpShown:
+        return None
 
 
 def names(text: str) -> tuple[str, ...]:

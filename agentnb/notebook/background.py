@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
-from agentnb.notebook.view import NotebookView, View
-from agentnb.runtime.results import AgentResult
+_kept: set[asyncio.Task[Any]] = set()
+"""Runs that go on after an answer: the loop itself would let go of them."""
+
+
+def keep(work: Coroutine[Any, Any, Any]) -> None:
+    """Have the loop do this, after the cell has ended too."""
+    task = asyncio.ensure_future(work)
+    _kept.add(task)
+    task.add_done_callback(_kept.discard)
 
 
 class BackgroundRun:
     """What ``-o`` binds until the result is there: ``await`` it for the result, ``stop()`` it."""
 
-    def __init__(self, execute: Callable[[View], Awaitable[AgentResult]], view: NotebookView) -> None:
+    def __init__(self, execute: Callable[[], Awaitable[Any]]) -> None:
         self._button = _stop_button(self.stop)
-        self._task = asyncio.ensure_future(self._run(execute, view))
+        self._task = asyncio.ensure_future(self._run(execute))
         self._task.add_done_callback(self._ended)
 
     @property
@@ -26,7 +33,7 @@ class BackgroundRun:
         """Cancel it."""
         self._task.cancel()
 
-    def __await__(self) -> Generator[Any, None, AgentResult]:
+    def __await__(self) -> Generator[Any, None, Any]:
         return asyncio.shield(self._task).__await__()
 
     def __repr__(self) -> str:
@@ -41,13 +48,13 @@ class BackgroundRun:
             else "<background run, completed; await it for its result>"
         )
 
-    async def _run(self, execute: Callable[[View], Awaitable[AgentResult]], view: NotebookView) -> AgentResult:
+    async def _run(self, execute: Callable[[], Awaitable[Any]]) -> Any:
         try:
-            return await execute(view)
+            return await execute()
         except KeyboardInterrupt:
             raise asyncio.CancelledError from None
 
-    def _ended(self, task: asyncio.Task[AgentResult]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._button.close()
         if not task.cancelled():
             task.exception()

@@ -99,7 +99,7 @@ async def _execute(extension: Extension, cell: _Cell, view: View, presenter: Pre
 def _start_background(extension: Extension, cell: _Cell, presenter: Presenter | None) -> None:
     from agentnb.notebook.background import BackgroundRun
 
-    background = BackgroundRun(lambda view: _execute(extension, cell, view, presenter), NotebookView(stop=False))
+    background = BackgroundRun(lambda: _execute(extension, cell, NotebookView(stop=False), presenter))
     if cell.arguments.variable:
         extension.shell.user_ns[cell.arguments.variable] = background
 
@@ -132,7 +132,7 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
     """The agent that the line means: one of the notebook, one of the store, or a new one, with the line's changes."""
     namespace = extension.shell.user_ns
     name = arguments.name or DEFAULT_NAME
-    known = _known(extension, name) if arguments.name else None
+    known = known_agent(extension, name) if arguments.name else None
     if known is not None and not arguments.changes:
         return known
     spec = known.spec if known else None
@@ -153,7 +153,7 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
     return agent
 
 
-def _known(extension: Extension, name: str) -> Agent | None:
+def known_agent(extension: Extension, name: str) -> Agent | None:
     """The agent of a variable, of this kernel's cells, or, by its ID only, of the store: what else is in there changes no notebook."""
     namespace = extension.shell.user_ns
     if AGENT_ID.match(name):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from importlib import import_module
 from typing import Any
 
-CELL_MAGICS = ("agent",)
+CELL_MAGICS = {
+    "agent": ("agentnb.notebook.cells", "Ask an agent; `%%agent --help` shows the options."),
+    "workflow": ("agentnb.notebook.workflow_cells", "Define a workflow, and run it; `%%workflow --help` shows the options."),
+}
+"""The module that runs each cell, and what `?` shows of it."""
 
 
 class Extension:
@@ -32,9 +37,11 @@ class Extension:
         self.shell.events.register("post_run_cell", self._after)
         self.shell.input_transformers_cleanup.append(self._transform)
         formatter = self.shell.display_formatter.formatters["text/html"]
-        formatter.for_type_by_name("agentnb.runtime.results", "AgentResult", _result_html)
+        for (module, name), show in _HTML.items():
+            formatter.for_type_by_name(module, name, show)
         self.shell.set_hook("complete_command", self._complete, re_key="%agentnb")
-        self.shell.set_hook("complete_command", self._complete, re_key="%%agent")
+        for name in CELL_MAGICS:
+            self.shell.set_hook("complete_command", self._complete, re_key=f"%%{name}")
 
     def remove(self) -> None:
         for name in CELL_MAGICS:
@@ -46,18 +53,14 @@ class Extension:
 
     async def run(self, magic: str, line: str, cell: str) -> Any:
         """Run a cell on the kernel's own loop: it streams, widgets answer meanwhile, the stop button cancels it."""
-        from agentnb.notebook import cells
-
-        return await cells.run_awaited(self, line, cell)
+        return await import_module(CELL_MAGICS[magic][0]).run_awaited(self, line, cell)
 
     def _blocking(self, name: str) -> Any:
         def magic(line: str, cell: str) -> Any:
-            from agentnb.notebook import cells
-
-            return cells.run_blocking(self, line, cell)
+            return import_module(CELL_MAGICS[name][0]).run_blocking(self, line, cell)
 
         magic.__name__ = name
-        magic.__doc__ = "Ask an agent; `%%agent --help` shows the options."
+        magic.__doc__ = CELL_MAGICS[name][1]
         return magic
 
     def _line(self, line: str) -> Any:
@@ -94,7 +97,7 @@ class Extension:
         from agentnb.notebook import completion
 
         line: str = event.line
-        return completion.candidates(line)
+        return completion.candidates(line, self.shell.user_ns)
 
 
 def _result_html(result: Any) -> str:
@@ -103,3 +106,22 @@ def _result_html(result: Any) -> str:
 
     line = usage_line(result.agent, result.usage, result.execution_time_ms)
     return html.answer(result.text) + html.trace(result.status, line, list(result.trace))
+
+
+def _run_html(run: Any) -> str:
+    from agentnb.notebook import workflow_html
+
+    return workflow_html.of_run(run)
+
+
+def _workflow_html(workflow: Any) -> str:
+    from agentnb.notebook import workflow_html
+
+    return workflow_html.of_workflow(workflow)
+
+
+_HTML = {
+    ("agentnb.runtime.results", "AgentResult"): _result_html,
+    ("agentnb.runtime.workflow_results", "WorkflowRun"): _run_html,
+    ("agentnb.runtime.workflow", "Workflow"): _workflow_html,
+}

@@ -121,26 +121,57 @@ def _place(step: Step) -> list[tuple[str, int]]:
 
 
 def _row(step: Step, end: float) -> str:
-    start, width = 100 * step.started_ms / end, max(0.5, 100 * step.duration_ms / end)
     tokens = f" · {count(step.usage.input_tokens)} → {count(step.usage.output_tokens)} tokens" if step.usage else ""
     state = "replayed" if step.replayed and step.status == "completed" else step.status
-    indent = f"padding-left: {1.2 * step.id.count('.'):.1f}em"
-    head = (
-        f'<span class="agentnb-kind">{step.kind}</span>'
-        f'<span class="agentnb-name" style="{indent}">{escape(step.name)} {status(state)}{tokens}</span>'
-        f'<span class="agentnb-duration">{duration(step.duration_ms)}</span><span class="agentnb-bar"></span>'
-    )
+    bar = 100 * step.started_ms / end, 100 * step.duration_ms / end
     parts = [("Input", step.input), ("Output", step.output), ("Error", step.error)]
+    return row(step.kind, step.name, state, tokens, duration(step.duration_ms), bar, parts, indent=step.id.count("."))
+
+
+def row(
+    kind: str,
+    name: str,
+    state: str,
+    note: str,
+    time: str,
+    bar: tuple[float, float],
+    parts: Iterable[tuple[str, Any]],
+    *,
+    indent: int = 0,
+) -> str:
+    """One row of a trace, which unfolds to its parts.
+
+    Args:
+        kind: Of the step.
+        name: Of the step.
+        state: Its status.
+        note: What else is said beside the status; no HTML.
+        time: How long it took, as text.
+        bar: Where it begins on the common axis, and how long it is, in per cent.
+        parts: Labels and values; those that are None or empty are left out.
+        indent: How deep it stands.
+    """
+    head = (
+        f'<span class="agentnb-kind">{escape(kind)}</span>'
+        f'<span class="agentnb-name" style="padding-left: {1.2 * indent:.1f}em">{escape(name)} {status(state)}{escape(note)}</span>'
+        f'<span class="agentnb-duration">{time}</span><span class="agentnb-bar"></span>'
+    )
     body = "".join(
         f'<div class="agentnb-json" data-agentnb-text="{escape(_plain(value))}"><strong>{label}</strong> '
         f'<button class="agentnb-action" data-agentnb-copy>Copy</button><div>{tree(value)}</div></div>'
         for label, value in parts
         if value not in (None, "")
     )
-    style = f"--from: {start:.2f}%; --width: {width:.2f}%"
+    style = f"--from: {bar[0]:.2f}%; --width: {max(0.5, bar[1]):.2f}%"
     return (
-        f'<details class="agentnb-step"><summary class="agentnb-row" data-status="{state}" style="{style}">{head}</summary>{body}</details>'
+        f'<details class="agentnb-step"><summary class="agentnb-row" data-status="{escape(state)}" style="{style}">{head}</summary>'
+        f"{body}</details>"
     )
+
+
+def folded(title: str, body: str, *, unfolded: bool = False) -> str:
+    """HTML under a line that unfolds it."""
+    return f'<details class="agentnb-trace"{" open" if unfolded else ""}><summary>{escape(title)}</summary>{body}</details>' if body else ""
 
 
 def _plain(value: Any) -> str:

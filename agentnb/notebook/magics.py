@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agentnb import plugins
 from agentnb.errors import AgentNBError, ConfigurationError
-from agentnb.notebook import tables
+from agentnb.notebook import tables, workflow_magics
+from agentnb.notebook.background import keep
 from agentnb.notebook.cells import has_user, quiet, short
 from agentnb.notebook.questions import Questions
 from agentnb.notebook.view import NotebookView, Output, TerminalView, View
@@ -22,18 +22,20 @@ from agentnb.runtime.runtime import Runtime, current
 if TYPE_CHECKING:
     from agentnb.notebook.extension import Extension
 
-HELP = """%agentnb agents               agents of the store
-%agentnb runs [STATUS]        past and present runs, newest first
-%agentnb show [RUN]           one run: its answer, its trace, the approvals that it waits for; the last one by default
-%agentnb replay RUN [--live]  the run again, answered by what was recorded; --live goes on with real calls where it diverges
-%agentnb resume RUN           goes on with a run whose process is gone
-%agentnb cancel RUN           cancels a run, wherever it is executed
-%agentnb models [pull NAME]   models that are there, and those that can be fetched
-%agentnb sql SELECT …         DuckDB over the journal: runs, steps, events, agents, turns
-%agentnb doctor               what is installed, and what is missing"""
-
-_resumed: set[asyncio.Task[None]] = set()
-"""Runs that go on after an answer: the loop itself would let go of them."""
+HELP = """%agentnb agents                      agents of the store
+%agentnb runs [STATUS]               past and present runs, newest first
+%agentnb show [RUN]                  one run: its answer or its graph, its steps, what it waits for; the last one by default
+%agentnb replay RUN [--live]         an agent's run again, answered by what was recorded; --live goes on with real calls
+%agentnb resume RUN                  goes on with a run whose process is gone
+%agentnb cancel RUN                  cancels a run, wherever it is executed
+%agentnb graph RUN                   the picture of a workflow's run
+%agentnb report RUN                  what it came to: times, errors, critical path, tokens and cost
+%agentnb rerun RUN [--from STEP]     a workflow's run again; what is the same is taken over, STEP and what needs it are run anew
+%agentnb diff RUN RUN                how two runs differ
+%agentnb stale NAME RUN              the workflow of that variable or file: what a rerun of RUN would run
+%agentnb models [pull NAME]          models that are there, and those that can be fetched
+%agentnb sql SELECT …                DuckDB over the journal: runs, steps, events, agents, turns
+%agentnb doctor                      what is installed, and what is missing"""
 
 
 def run(extension: Extension, line: str) -> Any:
@@ -63,6 +65,9 @@ def _runs(extension: Extension, rest: str) -> tables.Table:
 def _show(extension: Extension, rest: str) -> None:
     runtime = current()
     run = _run(runtime, rest)
+    if run.kind == "workflow":
+        workflow_magics.show(extension, runtime, run)
+        return
     output = Output()
     view = NotebookView(output, stop=False) if _in_kernel(extension) else TerminalView()
     view.begin(run.name, "")
@@ -79,9 +84,7 @@ def _show(extension: Extension, rest: str) -> None:
         from agentnb.notebook.approval import show_pending
 
         def go_on() -> None:
-            task = asyncio.ensure_future(_go_on(runtime, run, NotebookView(output, stop=False)))
-            _resumed.add(task)
-            task.add_done_callback(_resumed.discard)
+            keep(_go_on(runtime, run, NotebookView(output, stop=False)))
 
         show_pending(runtime, run.id, go_on)
 
@@ -103,12 +106,16 @@ def _replay(extension: Extension, rest: str) -> Any:
     live = "--live" in words
     runtime = current()
     source = _run(runtime, " ".join(word for word in words if word != "--live"))
+    if source.kind == "workflow":
+        raise ConfigurationError(f"{source.id} is a run of a workflow: %agentnb rerun {source.id} runs it again")
     return _watched(extension, source, lambda options: agent_runs.replay(runtime, source.id, options, live=live))
 
 
 def _resume(extension: Extension, rest: str) -> Any:
     runtime = current()
     run = _run(runtime, rest)
+    if run.kind == "workflow":
+        return workflow_magics.resume(extension, runtime, run)
     return _watched(extension, run, lambda options: agent_runs.resume(runtime, run.id, options))
 
 
@@ -162,7 +169,7 @@ def _run(runtime: Runtime, name: str) -> Run:
         return runtime.get(name)
     found = runtime.runs(limit=1)
     if not found:
-        raise ConfigurationError("no runs yet: start one with a %%agent cell")
+        raise ConfigurationError("no runs yet: start one with a %%agent or a %%workflow cell")
     return found[0]
 
 
@@ -182,6 +189,11 @@ COMMANDS: dict[str, Callable[[Any, str], Any]] = {
     "replay": _replay,
     "resume": _resume,
     "cancel": _cancel,
+    "graph": workflow_magics.graph,
+    "report": workflow_magics.report,
+    "rerun": workflow_magics.rerun,
+    "diff": workflow_magics.diff,
+    "stale": workflow_magics.stale,
     "models": _models,
     "sql": _sql,
     "doctor": _doctor,

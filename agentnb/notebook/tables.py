@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -54,7 +55,10 @@ def runs(found: Sequence[Run]) -> Table:
     """Runs, as ``%agentnb runs`` and ``agentnb runs list`` show them."""
     rows = [(run.id, run.name, run.status, run.reason, ago(run.created_at), usage_line("", run.usage, _milliseconds(run))) for run in found]
     return Table(
-        ("run", "name", "status", "reason", "started", "used"), tuple(rows), tuple(found), "No such runs: start one with a %%agent cell"
+        ("run", "name", "status", "reason", "started", "used"),
+        tuple(rows),
+        tuple(found),
+        "No such runs: start one with a %%agent or a %%workflow cell",
     )
 
 
@@ -83,4 +87,8 @@ def rows_of(columns: Sequence[str], found: Sequence[Sequence[Any]]) -> Table:
 
 def _milliseconds(run: Run) -> float:
     output = run.output if isinstance(run.output, dict) else {}
-    return float(output.get("execution_time_ms", 0.0))
+    if run.kind == "agent" and "execution_time_ms" in output:
+        return float(output["execution_time_ms"])
+    if not run.ended_at:
+        return 0.0
+    return (datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.created_at)).total_seconds() * 1000

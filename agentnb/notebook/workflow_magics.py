@@ -1,0 +1,174 @@
+"""What ``%agentnb`` does with runs of workflows."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from agentnb.errors import ConfigurationError
+from agentnb.notebook import workflow_html
+from agentnb.notebook.arguments import CellParser, parsed
+from agentnb.notebook.background import keep
+from agentnb.notebook.cells import has_user
+from agentnb.notebook.graph_svg import workflow_svg
+from agentnb.notebook.questions import Questions, answer_step
+from agentnb.notebook.view import Output
+from agentnb.notebook.workflow_cells import watched
+from agentnb.notebook.workflow_source import known_workflow
+from agentnb.notebook.workflow_view import NotebookWorkflowView, TerminalWorkflowView, WorkflowView
+from agentnb.ports.store import FINAL, Run
+from agentnb.runtime import workflow_runs
+from agentnb.runtime.bridge import run_sync
+from agentnb.runtime.runtime import Runtime, current
+from agentnb.runtime.workflow_results import WorkflowRun
+from agentnb.runtime.workflow_runs import WorkflowOptions
+from agentnb.secrets import redact
+
+if TYPE_CHECKING:
+    from agentnb.notebook.extension import Extension
+
+
+def show(extension: Extension, runtime: Runtime, run: Run) -> None:
+    """A run of a workflow, and the cards of what it waits for; the answer goes on with it here, where no process executes it."""
+    found = workflow_runs.get(runtime, run.id)
+    if not _in_kernel(extension):
+        TerminalWorkflowView().complete(found)
+        _ask_in_terminal(extension, runtime, found)
+        return
+    from agentnb.notebook.question import QuestionPresenter, show_questions
+
+    output = Output()
+    NotebookWorkflowView(output, stop=False).complete(found)
+    if run.status in FINAL and run.reason != "lost":
+        return
+
+    def go_on() -> None:
+        keep(_go_on(runtime, run.id, NotebookWorkflowView(output, stop=False), presenter))
+
+    presenter = QuestionPresenter(runtime, go_on)
+    show_questions(runtime, run.id, presenter, go_on)
+
+
+async def _go_on(runtime: Runtime, run_id: str, view: WorkflowView, presenter: Any) -> None:
+    """Resume a run in the cell that shows it; how it failed stands there."""
+    root = workflow_runs.get(runtime, run_id)
+    while root.parent:
+        root = workflow_runs.get(runtime, root.parent)
+    options = WorkflowOptions(presenter=presenter, listener=view.update)
+    with suppress(Exception, KeyboardInterrupt):
+        await watched(runtime, root.spec, view, presenter, lambda: workflow_runs.resume(runtime, root.id, options), root)
+
+
+def _ask_in_terminal(extension: Extension, runtime: Runtime, run: WorkflowRun) -> None:
+    if run.status != "waiting" or not has_user(extension):
+        return
+    asked = [(owner, step) for owner, step in workflow_runs.pending(runtime, run.id) if (step.question or {}).get("kind") != "callback"]
+    ownerless = [answer_step(runtime, owner, step) for owner, step in asked]
+    if any(ownerless):
+        _watch(extension, runtime, run, lambda options: workflow_runs.resume(runtime, run.id, options), goes_on=True)
+
+
+def resume(extension: Extension, runtime: Runtime, run: Run) -> None:
+    """Go on with a run here."""
+    found = workflow_runs.get(runtime, run.id)
+    _watch(extension, runtime, found, lambda options: workflow_runs.resume(runtime, run.id, options), goes_on=True)
+
+
+def graph(extension: Extension, rest: str) -> None:
+    """The picture of a run, or its steps as text."""
+    run = _found(rest)
+    _publish(extension, workflow_html.pictured(workflow_svg(run.spec, run.steps, history=run.history, now=time.time())), run)
+
+
+def report(extension: Extension, rest: str) -> Any:
+    """The report of a run, which shows itself."""
+    return _found(rest).report()
+
+
+def rerun(extension: Extension, rest: str) -> None:
+    """Run an ended run again, as it was defined then."""
+    options = CellParser(prog="%agentnb rerun", description="Run a workflow's run again.")
+    options.add_argument("run")
+    options.add_argument("--from", dest="start", action="append", default=[], metavar="STEP")
+    found = parsed(options, rest)
+    if found is None:
+        return
+    run = _found(found["run"])
+    runtime = current()
+    _watch(extension, runtime, run, lambda how: workflow_runs.rerun(runtime, run.id, how, start=found["start"]))
+
+
+def diff(extension: Extension, rest: str) -> Any:
+    """How two runs differ; the answer shows itself."""
+    words = shlex.split(rest)
+    if len(words) != 2:
+        raise ConfigurationError("%agentnb diff takes two runs: %agentnb diff RUN RUN")
+    from agentnb.runtime.diff import diff as compare
+
+    return compare(current(), *words)
+
+
+def stale(extension: Extension, rest: str) -> None:
+    """What a rerun of a run would run, with the workflow as it is now."""
+    words = shlex.split(rest)
+    if len(words) != 2:
+        raise ConfigurationError("%agentnb stale takes a workflow and a run: %agentnb stale NAME RUN")
+    workflow = known_workflow(extension, words[0])
+    run = _found(words[1])
+    names = workflow.stale(run.id)
+    line = f"{len(names)} of {len(workflow.spec.actions())} steps are stale" if names else "nothing is stale: a rerun takes everything over"
+    how = f" · %agentnb rerun runs it as it was then; %%workflow {words[0]} --rerun {run.id} runs it as it is now" if names else ""
+    svg = workflow_svg(workflow.spec, run.steps, stale=frozenset(name.partition(".")[0] for name in names), history=run.history)
+    body = workflow_html.summary("stale" if names else "completed", line + how) + workflow_html.pictured(svg)
+    text = f"{line}{': ' if names else ''}{', '.join(names)}"
+    _output(extension, {"text/html": body, "text/plain": text})
+
+
+def _watch(
+    extension: Extension,
+    runtime: Runtime,
+    run: WorkflowRun,
+    work: Callable[[WorkflowOptions], Awaitable[WorkflowRun]],
+    *,
+    goes_on: bool = False,
+) -> None:
+    view: WorkflowView = NotebookWorkflowView() if _in_kernel(extension) else TerminalWorkflowView()
+    questions = Questions(runtime) if has_user(extension) else None
+    options = WorkflowOptions(presenter=questions, listener=view.update)
+    watching = watched(runtime, run.spec, view, questions, lambda: work(options), run if goes_on else None)
+    run_sync(watching, questions.ask_pending if questions else None)
+
+
+def _found(rest: str) -> WorkflowRun:
+    """The run of that ID; the last one of a workflow where none is named."""
+    runtime, name = current(), rest.strip()
+    if not name or name == "last":
+        runs = runtime.runs(kind="workflow", limit=1)
+        if not runs:
+            raise ConfigurationError("no runs of workflows yet: start one with %%workflow NAME --run")
+        name = runs[0].id
+    run = runtime.get(name)
+    if run.kind != "workflow":
+        raise ConfigurationError(f"{run.id} is a run of an agent: %agentnb show {run.id}")
+    return workflow_runs.get(runtime, run.id)
+
+
+def _publish(extension: Extension, body: str, run: WorkflowRun) -> None:
+    _output(
+        extension,
+        {"text/html": workflow_html.summary(run.status, workflow_html.run_line(run)) + body, "text/plain": workflow_html.run_text(run)},
+    )
+
+
+def _output(extension: Extension, bundle: dict[str, str]) -> None:
+    if _in_kernel(extension):
+        Output()({"text/html": redact(bundle["text/html"]), "text/plain": redact(bundle["text/plain"])})
+    else:
+        print(bundle["text/plain"])  # noqa: T201
+
+
+def _in_kernel(extension: Extension) -> bool:
+    return getattr(extension.shell, "kernel", None) is not None

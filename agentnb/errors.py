@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -14,9 +15,11 @@ class AgentNBError(Exception):
 
     Attributes:
         run_id: The run in which it happened, or an empty string.
+        usage: What that run had used until then: tokens, cost, calls.
     """
 
     run_id: str = ""
+    usage: Mapping[str, Any] = MappingProxyType({})
 
 
 class ConfigurationError(AgentNBError):

@@ -40,7 +40,7 @@ def misfits(schema: Mapping[str, Any], value: Any) -> list[Misfit]:
     import jsonschema_rs
 
     try:
-        errors = list(jsonschema_rs.Draft202012Validator(schema).iter_errors(value))
+        errors = list(jsonschema_rs.Draft202012Validator(dict(schema)).iter_errors(value))
     except ValueError as error:
         return [Misfit((), str(error), value)]
     found = [_misfit(error) for error in errors]

@@ -243,10 +243,10 @@ def _release(runtime: Runtime, run: Run, error: PolicyDenied) -> None:
 def _end(runtime: Runtime, run: Run, identity: Identity, execution: Execution | None, error: BaseException) -> None:
     """Write down that it failed, as far as the store can still be written; a run that was taken over is left alone."""
     status, reason = _classified(error)
-    if isinstance(error, AgentNBError):
-        error.run_id = run.id
-    described = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
     usage = _usage(execution) if execution else {}
+    if isinstance(error, AgentNBError):
+        error.run_id, error.usage = run.id, usage
+    described = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
     milliseconds = execution.milliseconds if execution else 0.0
     change = {"status": status, "reason": reason, "error": described, "owner": "", "lease_until": 0.0, "ended_at": now(), "usage": usage}
     event = identity.event("agent.failed", status=status, milliseconds=milliseconds, reason=reason, error=described, usage=usage)

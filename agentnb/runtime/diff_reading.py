@@ -12,7 +12,7 @@ from agentnb.ports.store import Definition, Event, Run
 from agentnb.runtime.diff import DefinitionDiff, RunDiff, RunSide, StepDiff, StepSide
 from agentnb.runtime.workflow_runs import usage_of
 from agentnb.workflows import trace as workflow_trace
-from agentnb.workflows.differences import same
+from agentnb.workflows.documents.differences import same
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime

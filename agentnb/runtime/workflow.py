@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import Any, overload
 
 from agentnb.agents.tools import Tool, as_tool
 from agentnb.errors import ConfigurationError
@@ -17,9 +18,8 @@ from agentnb.runtime.runtime import Runtime, current
 from agentnb.runtime.workflow_definitions import Finder, Ready, make_ready
 from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.runtime.workflow_runs import WorkflowOptions
-from agentnb.workflows.documents import editing
-from agentnb.workflows.documents import Document, Finding, WorkflowSpecError
 from agentnb.workflows.callables import Function
+from agentnb.workflows.documents import Document, Finding, WorkflowSpecError, editing
 from agentnb.workflows.planning import Plan, plan
 from agentnb.workflows.runner import Presenter
 from agentnb.workflows.spec import KINDS, WorkflowSpec
@@ -137,7 +137,9 @@ class Workflow:
             raise ConfigurationError(f"{self.name}: there is a step {step!r} already: give this one another ID")
         return self._put("steps", step, self._named(fields))
 
-    def state(self, name: str, *, transitions: Sequence[Mapping[str, Any]] = (), step: Mapping[str, Any] | None = None, **fields: Any) -> Workflow:
+    def state(
+        self, name: str, *, transitions: Sequence[Mapping[str, Any]] = (), step: Mapping[str, Any] | None = None, **fields: Any
+    ) -> Workflow:
         """Add a state of a state machine; the first one is where it starts, unless ``initial`` says otherwise.
 
         Args:
@@ -146,10 +148,12 @@ class Workflow:
             step: What it does, as for ``add``.
             **fields: ``entry``, ``exit``, ``final``, ``status``, ``title``.
         """
-        actions = {key: [self._named(dict(action)) for action in fields.pop(key)] for key in ("entry", "exit") if key in fields}
-        own = {"step": self._named(dict(step))} if step is not None else {}
+        actions: dict[str, Any] = {
+            key: [self._named(dict(action)) for action in fields.pop(key)] for key in ("entry", "exit") if key in fields
+        }
+        own: dict[str, Any] = {"step": self._named(dict(step))} if step is not None else {}
         self._data.setdefault("initial", name)
-        moves = {"transitions": [dict(item) for item in transitions]} if transitions else {}
+        moves: dict[str, Any] = {"transitions": [dict(item) for item in transitions]} if transitions else {}
         return self._put("states", name, {**own, **actions, **moves, **fields})
 
     @overload
@@ -158,7 +162,7 @@ class Workflow:
     @overload
     def step(self, **fields: Any) -> Callable[[FunctionType], FunctionType]: ...
 
-    def step(self, function: FunctionType | None = None, /, **fields: Any) -> Any:
+    def step(self, function: Any = None, /, **fields: Any) -> Any:
         """Make a function a step of its name: a parameter is the input, or the output of the earlier step, of the same name.
 
         Args:
@@ -166,10 +170,11 @@ class Workflow:
             **fields: ``needs``, ``when``, ``retry``, ``timeout``, ``idempotent``, ``input`` for parameters of other names …
         """
         if function is None:
-            return lambda given: self.step(given) if not fields else self._decorated(given, fields)
-        return self._decorated(function, {})
+            return partial(self._decorated, fields)
+        return self._decorated({}, function)
 
-    def _decorated(self, function: FunctionType, fields: dict[str, Any]) -> FunctionType:
+    def _decorated(self, fields: Mapping[str, Any], function: FunctionType) -> FunctionType:
+        fields = dict(fields)
         name = fields.pop("id", None) or getattr(function, "name", None) or function.__name__
         given = {**self._bound(function, name, fields.get("input") or {}), **(fields.pop("input", None) or {})}
         self.add(name, tool=function, **({"input": given} if given else {}), **fields)
@@ -179,7 +184,11 @@ class Workflow:
         target = function.function if isinstance(function, Tool) else function
         bound: dict[str, str] = {}
         for name, parameter in inspect.signature(target).parameters.items():
-            if name in given or "Context" in str(parameter.annotation) or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            if (
+                name in given
+                or "Context" in str(parameter.annotation)
+                or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+            ):
                 continue
             if name in self._data["steps"]:
                 bound[name] = f"${{steps.{name}.output}}"
@@ -197,7 +206,7 @@ class Workflow:
         """The fields with functions, agents and workflows by their names."""
         tool, agent, other = fields.get("tool"), fields.get("agent"), fields.get("workflow")
         if callable(tool):
-            fields["tool"] = self._keep(self.functions, tool, getattr(tool, "name", None) or getattr(tool, "__name__", "function"))
+            fields["tool"] = self._keep(self.functions, tool, str(getattr(tool, "name", None) or getattr(tool, "__name__", "function")))
         if isinstance(agent, Agent):
             fields["agent"] = self._keep(self.agents, agent, agent.name)
         if isinstance(other, Workflow):
@@ -272,7 +281,7 @@ class Workflow:
 
     def to_dict(self) -> dict[str, Any]:
         """The document as a mapping."""
-        return cast("dict[str, Any]", self._data)
+        return self._data
 
     def to_yaml(self) -> str:
         """The document as YAML; one that was read keeps its comments, its order and every line that didn't change."""

@@ -208,9 +208,9 @@ def _fingerprint(
     place: str, action: Action, functions: Mapping[str, Function], agents: Mapping[str, Pinned], workflows: Mapping[str, Ready]
 ) -> str:
     parts: list[str] = [canonical(action.model_dump(mode="json", exclude_unset=True, exclude=set(_SHOWN_ONLY)))]
-    if action.tool in functions:
+    if action.tool is not None:
         parts.append(functions[action.tool].fingerprint)
-    if action.agent in agents:
+    if action.agent is not None:
         parts.append(agents[action.agent].record.definition)
     if place in workflows:
         parts.append(workflows[place].definition.hash)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -41,6 +42,9 @@ from agentnb.workflows.trace import Identity, StepRecord, steps_of
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
+
+
+_VISIT = re.compile(r"@\d+")
 
 
 @dataclass(frozen=True)
@@ -187,17 +191,22 @@ async def rerun(
 
 
 def stale(runtime: Runtime, run_id: str, ready: Ready) -> list[str]:
-    """The steps that a ``rerun`` would run: edited, not finished then, or behind one of these."""
+    """The steps that a ``rerun`` would run: edited, not finished then, or behind one of these.
+
+    Of a state machine, those that were edited since they last ran; what it does after them can't be known.
+    """
     records = steps_of(runtime.store.events(runtime.store.run(run_id).id))
-    changed = [
-        name
-        for name in ready.spec.actions()
-        if name not in records or records[name].status not in ("completed", "skipped") or _edited(records[name], ready.fingerprints[name])
-    ]
-    if ready.spec.kind != "dag":
-        return changed
-    behind = ready.graph.downstream(changed)
-    return [name for name in ready.spec.steps if name in behind]
+    latest = {_VISIT.sub("", name): record for name, record in records.items()}
+    machine = ready.spec.kind != "dag"
+    changed = [name for name in ready.spec.actions() if _is_stale(latest.get(name), ready.fingerprints[name], machine=machine)]
+    behind = set(changed) if machine else ready.graph.downstream(changed)
+    return [name for name in ready.spec.actions() if name in behind]
+
+
+def _is_stale(record: StepRecord | None, fingerprint: str, *, machine: bool) -> bool:
+    if record is None:
+        return not machine
+    return record.status not in ("completed", "skipped") or _edited(record, fingerprint)
 
 
 def _edited(record: StepRecord, fingerprint: str) -> bool:
@@ -224,9 +233,7 @@ def pending(runtime: Runtime, run_id: str) -> list[tuple[str, StepRecord]]:
     return found
 
 
-def answer(
-    runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: Any = None, by: str = "", note: str = ""
-) -> bool:
+def answer(runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: Any = None, by: str = "", note: str = "") -> bool:
     """Answer what a step waits for; True where nobody executes the run, so that it takes a ``resume`` to go on.
 
     Raises:
@@ -264,9 +271,11 @@ def _tell(runtime: Runtime, run_id: str, signal: Signal) -> bool:
     """Write a signal to a run, and wake those that it is part of."""
     signals, run = [signal], runtime.store.run(run_id)
     while run.parent and (above := _maybe(runtime, run.parent)) is not None and above.kind == "workflow":
-        for record in steps_of(runtime.store.events(above.id)).values():
-            if record.child == run.id and record.status == "waiting" and record.question is not None:
-                signals.append(Signal(above.id, f"answer:{record.id}", {"ticket": record.question["ticket"], "verdict": "approve"}))
+        signals += [
+            Signal(above.id, f"answer:{record.id}", {"ticket": record.question["ticket"], "verdict": "approve"})
+            for record in steps_of(runtime.store.events(above.id)).values()
+            if record.child == run.id and record.status == "waiting" and record.question is not None
+        ]
         run = above
     runtime.store.write(*signals)
     for one in signals:
@@ -424,7 +433,15 @@ def _kinds(ready: Ready) -> dict[str, Kind]:
 
 def usage_of(records: Mapping[str, StepRecord]) -> dict[str, Any]:
     """Totals over the steps that a run has done itself."""
-    total: dict[str, Any] = {"steps": 0, "replayed": 0, "input_tokens": 0, "output_tokens": 0, "model_calls": 0, "tool_calls": 0, "cost": 0.0}
+    total: dict[str, Any] = {
+        "steps": 0,
+        "replayed": 0,
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "model_calls": 0,
+        "tool_calls": 0,
+        "cost": 0.0,
+    }
     for record in records.values():
         total["steps"] += record.status == "completed"
         total["replayed"] += bool(record.source)
@@ -482,5 +499,3 @@ def _maybe(runtime: Runtime, run_id: str) -> Run | None:
     with suppress(AgentNBError):
         return runtime.store.run(run_id)
     return None
-
-

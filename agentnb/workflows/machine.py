@@ -198,48 +198,50 @@ class MachineExecutor:
 
     async def _wait(self, state: State, record: StepRecord | None, task: asyncio.Task[None] | None) -> tuple[Transition, Mapping[str, Any]]:
         """Wait for the work's end, an event or a timer, whichever allows to leave first."""
-        passed: set[int] = set()
+        timers = {place: self._entered_at + item.after for place, item in enumerate(state.transitions) if item.after}
         names = {item.on: self._job.inbox.answers(f"event:{item.on}") for item in state.transitions if item.on and _is_event(item)}
         gets: dict[asyncio.Task[Any], str] = {}
         try:
-            for name, queue in names.items():
-                while not queue.empty():
-                    event = {"name": name, "data": queue.get_nowait()}
-                    taken = self._taking(state, event)
-                    if taken is not None:
-                        return taken, event
             while True:
-                for name, queue in names.items():
-                    if name not in gets.values():
-                        gets[asyncio.ensure_future(queue.get())] = name
-                timers = {
-                    place: self._entered_at + item.after
-                    for place, item in enumerate(state.transitions)
-                    if item.after and place not in passed
-                }
-                await self._until(task, *gets, due=min(timers.values(), default=0.0))
-                for get in [get for get in gets if get.done()]:
-                    event = {"name": gets.pop(get), "data": get.result()}
-                    taken = self._taking(state, event)
-                    if taken is not None:
-                        self._put_back(gets, names)
-                        return taken, event
+                taken = self._taken(state, names, gets)
+                if taken is not None:
+                    return taken
                 for place in [place for place, due in timers.items() if due <= time.time()]:
-                    passed.add(place)
+                    del timers[place]
                     if self._holds(place, self._values):
                         return state.transitions[place], {}
                 if task is not None and task.done():
-                    task, found = await self._ended(state, record, task)
+                    task, found = self._ended(state, record, task)
                     if found is not None:
                         return found, {}
-                if task is None and not names and len(passed) == sum(item.after is not None for item in state.transitions):
+                if task is None and not names and not timers:
                     raise self._stuck(record)
+                for name in names.keys() - set(gets.values()):
+                    gets[asyncio.ensure_future(names[name].get())] = name
+                await self._until(task, *gets, due=min(timers.values(), default=0.0))
         finally:
             self._put_back(gets, names)
             if task is not None and record is not None:
                 await self._abandon(task, record)
 
-    async def _ended(self, state: State, record: StepRecord | None, task: asyncio.Task[None]) -> tuple[None, Transition | None]:
+    def _taken(
+        self, state: State, names: Mapping[str, asyncio.Queue[Any]], gets: dict[asyncio.Task[Any], str]
+    ) -> tuple[Transition, Mapping[str, Any]] | None:
+        """The transition for an event that has come; events that no transition wants are dropped."""
+        for get in [get for get in gets if get.done()]:
+            event = {"name": gets.pop(get), "data": get.result()}
+            taken = self._taking(state, event)
+            if taken is not None:
+                return taken, event
+        for name, queue in names.items():
+            while not queue.empty():
+                event = {"name": name, "data": queue.get_nowait()}
+                taken = self._taking(state, event)
+                if taken is not None:
+                    return taken, event
+        return None
+
+    def _ended(self, state: State, record: StepRecord | None, task: asyncio.Task[None]) -> tuple[None, Transition | None]:
         task.result()
         if record is not None:
             self._job.ledger.add(self._job.identity.step_event(record))

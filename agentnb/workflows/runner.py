@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -190,7 +191,8 @@ class StepRunner:
         Raises:
             asyncio.CancelledError: It was cancelled.
         """
-        record, started = instance.record, time.perf_counter()
+        record = instance.record
+        started = datetime.fromisoformat(record.started_at).timestamp() if instance.continued else time.time()
         whole = instance.action.step_timeout
         try:
             if whole is None:
@@ -201,13 +203,14 @@ class StepRunner:
         except TimeoutError:
             self.fail(record, "timed_out", ExecutionTimeout(f"the step {record.id!r}", whole or 0))
         finally:
-            record.duration_ms = (time.perf_counter() - started) * 1000
+            record.duration_ms = max(time.time() - started, 0.0) * 1000
 
     def fail(self, record: StepRecord, reason: str, error: BaseException) -> None:
         """Note what a step failed of."""
         record.status, record.reason = "failed", reason
         record.outcome = "timed_out" if reason == "timed_out" else "error"
         record.error = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
+        record.usage = getattr(error, "usage", {})
 
     def settle(self, instance: Instance, next_steps: tuple[str, ...] = ()) -> None:
         """Add the event of a step that has ended, and what else has to be written with it."""
@@ -221,6 +224,7 @@ class StepRunner:
         if instance.continued and not await self._may_go_on(instance):
             return
         kind = self.job.kinds[record.kind]
+        error: Exception
         while True:
             try:
                 call = self._call(instance)
@@ -236,7 +240,10 @@ class StepRunner:
                 self.fail(record, "policy", denied)
                 return
             except Exception as failure:
-                reason, error = "timed_out" if isinstance(failure, ExecutionTimeout) else "error", failure
+                reason, error = _reason(failure), failure
+                if reason == "policy":
+                    self.fail(record, reason, error)
+                    return
             wait = _wait_before_retry(action, record.attempts, error)
             if wait is None:
                 self.fail(record, reason, error)
@@ -519,6 +526,14 @@ def _reply(record: StepRecord, payload: Any) -> Reply | None:
     if not isinstance(payload, Mapping) or payload.get("ticket") != (record.question or {}).get("ticket"):
         return None
     return Reply(str(payload["verdict"]), payload.get("data"), str(payload.get("by", "")), str(payload.get("note", "")))
+
+
+def _reason(error: Exception) -> str:
+    """Why a step failed: what a run that it started failed of counts as its own."""
+    if isinstance(error, ExecutionTimeout):
+        return "timed_out"
+    found = getattr(error, "reason", "")
+    return found if found in ("timed_out", "policy") else "error"
 
 
 def _unanswered(question: Question) -> Reply:

@@ -212,7 +212,7 @@ class Shell(Part):
     )
     env: dict[str, str] = Field({}, description="Environment variables: text with ${…}.")
     cwd: str | None = None
-    limits: Limits = Limits()
+    limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
 
 
 class SubWorkflow(Part):
@@ -340,7 +340,7 @@ class WorkflowSpec(Part):
     inputs: dict[StepId, dict[str, Any]] = Field({}, description="JSON Schema by name; one without a default must be given.")
     env: tuple[str, ...] = Field((), description="Environment variables that ${env.NAME} may read.")
     agents: dict[str, AgentDefinition] = {}
-    resources: Resources = Resources()
+    resources: Resources = Field(default_factory=lambda: Resources.model_validate({}))
     timeout: Duration | None = None
     steps: dict[StepId, Step] = {}
     initial: StepId | None = None
@@ -381,7 +381,7 @@ def adapter() -> TypeAdapter[WorkflowSpec]:
 def json_schema() -> dict[str, Any]:
     """The published JSON Schema of workflow documents."""
     schema = adapter().json_schema()
-    return {"$schema": SCHEMA_ID, "title": "agentnb workflow", **schema}
+    return {"$schema": SCHEMA_ID, **schema, "title": "agentnb workflow"}
 
 
 class WorkflowError(ConfigurationError):

@@ -110,9 +110,7 @@ class Identity:
             "output_data": step.output,
             "next_steps": next_steps,
         }
-        for name, value in zip(_EXTRA, _extra(step)):  # noqa: B905
-            if value:
-                data[name] = value
+        data.update({name: value for name, value in zip(_EXTRA, _extra(step), strict=True) if value})
         return Event(type_, data, self.run_id, step.id, step.input_hash)
 
 

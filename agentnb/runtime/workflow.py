@@ -162,16 +162,14 @@ class Workflow:
     @overload
     def step(self, **fields: Any) -> Callable[[FunctionType], FunctionType]: ...
 
-    def step(self, function: Any = None, /, **fields: Any) -> Any:
+    def step(self, *given: FunctionType, **fields: Any) -> Any:
         """Make a function a step of its name: a parameter is the input, or the output of the earlier step, of the same name.
 
         Args:
-            function: The function, synchronous or not; or a tool.
+            *given: The function, synchronous or not; or a tool.
             **fields: ``needs``, ``when``, ``retry``, ``timeout``, ``idempotent``, ``input`` for parameters of other names …
         """
-        if function is None:
-            return partial(self._decorated, fields)
-        return self._decorated({}, function)
+        return self._decorated({}, *given) if given else partial(self._decorated, fields)
 
     def _decorated(self, fields: Mapping[str, Any], function: FunctionType) -> FunctionType:
         fields = dict(fields)

@@ -95,7 +95,7 @@ def _suspicious(text: str) -> bool:
     for trace in _traces:
         if trace in text:
             return True
-    for mark in _MARKS:  # noqa: SIM110
+    for mark in _MARKS:
         if mark in text:
             return _shape.search(text) is not None
     return False

@@ -17,11 +17,13 @@ TABLES = {
     " json_extract(usage, '$.tool_calls') AS tool_calls FROM runs",
     "events": "SELECT seq, topic, type, run_id, step_id, json_extract(data, '$.timestamp') AS timestamp,"
     " json_extract(data, '$.status') AS status, json_extract(data, '$.execution_time_ms') AS execution_time_ms, data FROM events",
-    "steps": "SELECT seq, run_id, step_id, json_extract(data, '$.metadata.kind') AS kind, json_extract(data, '$.metadata.name') AS name,"
+    "steps": "SELECT seq, run_id, step_id, coalesce(json_extract(data, '$.metadata.kind'), json_extract(data, '$.step_type')) AS kind,"
+    " coalesce(json_extract(data, '$.metadata.name'), json_extract(data, '$.step_name')) AS name,"
     " json_extract(data, '$.status') AS status, json_extract(data, '$.execution_time_ms') AS execution_time_ms,"
     " json_extract(data, '$.metadata.usage.input_tokens') AS input_tokens,"
     " json_extract(data, '$.metadata.usage.output_tokens') AS output_tokens,"
-    " json_extract(data, '$.timestamp') AS timestamp FROM events WHERE type IN ('agent.model_called', 'agent.tool_called')",
+    " json_extract(data, '$.timestamp') AS timestamp FROM events WHERE type IN ('agent.model_called', 'agent.tool_called',"
+    " 'workflow.step_completed', 'workflow.step_failed', 'workflow.step_skipped', 'workflow.step_cancelled')",
     "agents": "SELECT id, name, origin, state, capabilities, created_at FROM agents",
     "turns": "SELECT session, key, run_id, messages FROM turns",
     "signals": "SELECT seq, run_id, name, payload FROM signals",

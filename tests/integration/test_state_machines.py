@@ -25,7 +25,9 @@ initial: START
 states:
   START:      {transitions: [{to: PROCESSING}]}
   PROCESSING: {step: {tool: write, input: {topic: "${inputs.topic}"}}, transitions: [{to: REVIEW}, {to: ERROR, on: error}]}
-  REVIEW:     {step: {human: {prompt: "Good? ${steps.PROCESSING.output}"}}, transitions: [{to: APPROVED, on: approved}, {to: PROCESSING, on: rejected}]}
+  REVIEW:
+    step: {human: {prompt: "Good? ${steps.PROCESSING.output}"}}
+    transitions: [{to: APPROVED, on: approved}, {to: PROCESSING, on: rejected}]
   ERROR:      {transitions: [{to: PROCESSING, when: "attempts < 3"}, {to: FAILED}]}
   APPROVED:   {transitions: [{to: COMPLETE}]}
   COMPLETE:   {final: true}
@@ -236,7 +238,7 @@ async def test_a_question_of_a_sub_workflow_reaches_its_run() -> None:
     run = await outer.run()
     assert run.status == "waiting"
     runtime = anb.Runtime()
-    [(owner, step)] = workflow_runs.pending(runtime, run.id)
+    [(owner, _)] = workflow_runs.pending(runtime, run.id)
     assert owner == run.steps["sub"].child
     assert workflow_runs.answer(runtime, run.id, "ask", "approve")
     ended = await workflow_runs.resume(runtime, owner, WorkflowOptions())
@@ -267,7 +269,9 @@ async def test_a_tool_that_needs_an_approval_asks(tmp_path: Path) -> None:
 
 
 async def test_a_machine_that_is_stuck_or_turns_for_ever_ends() -> None:
-    machine = anb.Workflow("m", kind="state_machine").state("A", step={"human": {"prompt": "?"}}, transitions=[{"to": "B", "on": "approved"}])
+    machine = anb.Workflow("m", kind="state_machine").state(
+        "A", step={"human": {"prompt": "?"}}, transitions=[{"to": "B", "on": "approved"}]
+    )
     machine.state("B", final=True)
     with pytest.raises(NoTransition, match="'A' ended with the outcome 'rejected'"):
         await machine.run(presenter=Person("reject"))

@@ -18,7 +18,7 @@ from agentnb.runtime import workflow_runs
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.trace import StepRecord, steps_of
 
-STEPS = '''
+STEPS = """
 import asyncio, os
 
 async def work(name, run, seconds=0.002):
@@ -26,7 +26,7 @@ async def work(name, run, seconds=0.002):
         log.write(f"{run} {name}\\n")
     await asyncio.sleep(seconds)
     return name
-'''
+"""
 
 FLOW = """
 name: mixed
@@ -125,7 +125,8 @@ async def test_a_hundred_runs_killed_at_random_moments(place: Path) -> None:
 
 async def test_a_step_in_flight_waits_for_a_decision(place: Path) -> None:
     (place / "flow.yaml").write_text(
-        'name: one\nsteps: {s: {tool: "python:crash_steps.work", input: {name: s, run: r, seconds: 60}}}\noutputs: {s: "${steps.s.status}"}\n'
+        'name: one\nsteps: {s: {tool: "python:crash_steps.work", input: {name: s, run: r, seconds: 60}}}\n'
+        'outputs: {s: "${steps.s.status}"}\n'
     )
     process = subprocess.Popen([sys.executable, "-c", "import agentnb as a; a.Workflow.load('flow.yaml').run_sync()"], cwd=place)
     runtime = anb.current()
@@ -152,7 +153,8 @@ async def test_two_processes_resume_one_run(place: Path) -> None:
     workflow_runs.answer(anb.current(), run.id, "q", "approve")
     program = f"import asyncio, agentnb as a; print(asyncio.run(a.resume({run.id!r})).status)"
     processes = [
-        subprocess.Popen([sys.executable, "-c", program], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+        subprocess.Popen([sys.executable, "-c", program], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
     ]
     results = [process.communicate(timeout=60) for process in processes]
     assert sum(output == "completed\n" for output, _ in results) == 1, results
@@ -232,4 +234,3 @@ async def test_an_agent_step_goes_on_inside(place: Path) -> None:
     assert log_of(place)["r", "1"] == 1
     child = runtime.result(ended.steps["ask"].child)
     assert [(step.id, step.replayed) for step in child.trace] == [("m1", True), ("m1.t1", True), ("m2", False)]
-

@@ -338,7 +338,9 @@ async def test_a_step_that_misbehaves_harms_only_itself(log: Log) -> None:
     async def cancels() -> None:
         raise asyncio.CancelledError
 
-    workflow = anb.Workflow("w").add("a", tool=leaves, on_error="continue").add("b", tool=cancels, on_error="continue").add("c", tool=log.note)
+    workflow = (
+        anb.Workflow("w").add("a", tool=leaves, on_error="continue").add("b", tool=cancels, on_error="continue").add("c", tool=log.note)
+    )
     run = await workflow.run()
     assert [run.steps[name].status for name in "abc"] == ["failed", "failed", "completed"]
     assert "SystemExit" in run.steps["a"].error["message"]  # type: ignore[index]
@@ -385,8 +387,10 @@ async def test_the_policy_stands_before_tools(tmp_path: Path, log: Log) -> None:
     with pytest.raises(StepError, match="tool's result has 2,000 bytes"):
         await anb.Workflow("w").add("a", tool=large).run()
     with pytest.raises(PolicyDenied, match="the output"):
-        await anb.Workflow("w", outputs={"x": "${inputs.x + inputs.x}"}, inputs={"x": str}).add("a", tool=len, input={"obj": 1}, when="false").run(
-            {"x": "y" * 900}
+        await (
+            anb.Workflow("w", outputs={"x": "${inputs.x + inputs.x}"}, inputs={"x": str})
+            .add("a", tool=len, input={"obj": 1}, when="false")
+            .run({"x": "y" * 900})
         )
 
 
@@ -425,3 +429,11 @@ async def test_the_dsl_binds_by_name(log: Log) -> None:
         @workflow.step
         def lost(unknown: int) -> int:
             return unknown
+
+
+async def test_steps_of_workflows_are_in_the_sql_table(log: Log) -> None:
+    from agentnb.adapters.analytics import query
+
+    run = await anb.Workflow("w").add("a", tool=log.note).add("b", tool=broken, on_error="continue").run()
+    _, rows = query(anb.current().settings.store, f"SELECT kind, name, status FROM steps WHERE run_id = '{run.id}' ORDER BY name")
+    assert rows == [("tool", "a", "completed"), ("tool", "b", "failed")]

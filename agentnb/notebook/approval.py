@@ -31,7 +31,6 @@ class ApprovalCard(anywidget.AnyWidget):
     question = traitlets.Dict().tag(sync=True)
     state = traitlets.Unicode("waiting").tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
-    answer = traitlets.Dict().tag(sync=True)
 
     def __init__(self, approval: Approval, seconds: float, decide: Callable[[Answer], str]) -> None:
         super().__init__(
@@ -46,16 +45,15 @@ class ApprovalCard(anywidget.AnyWidget):
             }
         )
         self._decide = decide
-        self.observe(self._answered, names="answer")
+        self.on_msg(self._answered)  # a trait would be held back by the page until the kernel is idle
 
     def static_html(self) -> str:
         """The card for a saved or exported notebook, where nobody can press a button."""
         body = f"{self.question['agent']} wants to call {self.question['tool']} with {self.question['arguments']}"
         return html.card("approval", "Waiting for approval", f"{body}. Answer it with %agentnb show {self.question['run']}")
 
-    def _answered(self, change: dict[str, Any]) -> None:
-        data = change["new"]
-        if self.state != "waiting" or not data:
+    def _answered(self, _card: Any, data: Any, _buffers: Any) -> None:
+        if self.state != "waiting" or not isinstance(data, dict):
             return
         try:
             arguments = None if data.get("arguments") is None else json.loads(data["arguments"])

@@ -134,7 +134,7 @@ def row(
     state: str,
     note: str,
     time: str,
-    bar: tuple[float, float],
+    bar: tuple[float, float] | None,
     parts: Iterable[tuple[str, Any]],
     *,
     indent: int = 0,
@@ -147,7 +147,7 @@ def row(
         state: Its status.
         note: What else is said beside the status; no HTML.
         time: How long it took, as text.
-        bar: Where it begins on the common axis, and how long it is, in per cent.
+        bar: Where it begins on the common axis, and how long it is, in per cent; None where it has not begun.
         parts: Labels and values; those that are None or empty are left out.
         indent: How deep it stands.
     """
@@ -162,10 +162,9 @@ def row(
         for label, value in parts
         if value not in (None, "")
     )
-    style = f"--from: {bar[0]:.2f}%; --width: {max(0.5, bar[1]):.2f}%"
+    style = f' style="--from: {bar[0]:.2f}%; --width: {max(0.5, bar[1]):.2f}%"' if bar else ""
     return (
-        f'<details class="agentnb-step"><summary class="agentnb-row" data-status="{escape(state)}" style="{style}">{head}</summary>'
-        f"{body}</details>"
+        f'<details class="agentnb-step"><summary class="agentnb-row" data-status="{escape(state)}"{style}>{head}</summary>{body}</details>'
     )
 
 

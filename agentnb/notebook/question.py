@@ -47,7 +47,6 @@ class QuestionCard(anywidget.AnyWidget):
     state = traitlets.Unicode("waiting").tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
     errors = traitlets.Dict().tag(sync=True)
-    answer = traitlets.Dict().tag(sync=True)
 
     def __init__(self, run_id: str, step: StepRecord, decide: Decide) -> None:
         asked = step.question or {}
@@ -66,7 +65,7 @@ class QuestionCard(anywidget.AnyWidget):
             }
         )
         self._decide = decide
-        self.observe(self._answered, names="answer")
+        self.on_msg(self._answered)  # a trait would be held back by the page until the kernel is idle
 
     def static_html(self) -> str:
         """The card for a saved or exported notebook, where nobody can press a button."""
@@ -76,9 +75,8 @@ class QuestionCard(anywidget.AnyWidget):
         )
         return html.card("approval", "Waiting for an answer", said)
 
-    def _answered(self, change: dict[str, Any]) -> None:
-        given = change["new"]
-        if self.state != "waiting" or not given:
+    def _answered(self, _card: Any, given: Any, _buffers: Any) -> None:
+        if self.state != "waiting" or not isinstance(given, dict):
             return
         verdict, data = str(given.get("verdict", "")), given.get("data")
         form = self.question["form"] if verdict == "approve" else None

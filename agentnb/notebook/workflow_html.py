@@ -192,7 +192,7 @@ def _row(record: StepRecord, start: float, spent: float, end: float) -> str:
     parts = [("Input", record.input), ("Output", record.output), ("Error", record.error), ("Its own run", child)]
     parts += [("Question", question.get("prompt"))]
     note = "".join(f" · {part}" for part in notes if part)
-    bar = 100 * start / end, 100 * spent / end
+    bar = (100 * start / end, 100 * spent / end) if spent or record.started_at else None
     name = record.title or record.id
     time_said = duration(spent) if spent else ""
     return html.row(record.kind, name, status_of(record), note, time_said, bar, parts, indent=1 if "[" in record.id else 0)

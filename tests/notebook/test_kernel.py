@@ -268,7 +268,7 @@ def card(reply: Reply) -> str:
 
 
 def press(kernel: Kernel, comm_id: str, verdict: str, arguments: str | None = None) -> None:
-    data = {"method": "update", "state": {"answer": {"verdict": verdict, "arguments": arguments, "at": time.time()}}}
+    data = {"method": "custom", "content": {"verdict": verdict, "arguments": arguments}}
     kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data}))
 
 

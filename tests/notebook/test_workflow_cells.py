@@ -14,6 +14,7 @@ import pytest
 import agentnb as anb
 from agentnb.runtime import workflow_runs
 from tests.notebook.test_kernel import TOOLS, Kernel, Reply, call, script
+from tests.notebook.test_kernel import press as approve
 from tests.notebook.test_terminal import cell
 from tests.notebook.test_terminal import terminal as terminal
 
@@ -68,7 +69,7 @@ def card(reply: Reply) -> str:
 
 
 def press(kernel: Kernel, comm_id: str, **answer: Any) -> None:
-    data = {"method": "update", "state": {"answer": {**answer, "at": time.time()}}}
+    data = {"method": "custom", "content": answer}
     kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data}))
 
 
@@ -277,7 +278,7 @@ def test_an_approval_of_an_agent_that_a_step_runs(kernel: Kernel, tmp_path: Path
     msg_id = kernel.send(f"%%workflow w --run -o r\n{source}", allow_stdin=True)
     asked = kernel.collect(msg_id, until=asks)
     assert "Waiting for approval" in asked.html[-1]
-    press(kernel, card(asked), verdict="approve", arguments=None)
+    approve(kernel, card(asked), "approve")
     reply = kernel.collect(msg_id)
     assert reply.status == "ok", reply.content
     assert kernel.run("r.outputs").text == "{'text': 'done'}"

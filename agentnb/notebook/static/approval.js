@@ -33,8 +33,7 @@ function render({ model, el }) {
 
   const answer = (verdict) => {
     const edited = verdict === "approve" && editing ? editor.value : null;
-    model.set("answer", { verdict, arguments: edited, at: Date.now() });
-    model.save_changes();
+    model.send({ verdict, arguments: edited });
   };
   const approve = element("button", { "data-testid": "approve", onclick: () => answer("approve") }, "Approve");
   const edit = element(

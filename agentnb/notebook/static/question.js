@@ -168,8 +168,7 @@ function render({ model, el }) {
 
   const answer = (verdict) => {
     const data = form && verdict === "approve" ? (form.read() ?? null) : null;
-    model.set("answer", { verdict, data, note: note.value, at: Date.now() });
-    model.save_changes();
+    model.send({ verdict, data, note: note.value });
   };
   const buttons = question.verdicts.map((verdict, place) => {
     const word = form && verdict === "approve" ? "Send" : (WORDS[verdict] ?? verdict);

@@ -113,7 +113,9 @@ async def execute(
         created_at=now(),
     )
     source = {"rerun_of": past.source} if past is not None and past.source else {}
-    runtime.store.write(*ready.definitions(), run, _identity(run).event("workflow.started", "running", input_data=given, **source))
+    started = _identity(run).event("workflow.started", "running", input_data=given, **source)
+    runtime.store.write(*ready.definitions(), run, started)
+    _tell_listener(options, started)
     return await _drive(runtime, ready, run, options, past or Past())
 
 
@@ -141,11 +143,9 @@ async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptio
     """Take a run over and execute what is left of it."""
     run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
     events = runtime.store.events(run.id)
-    runtime.store.write(
-        RunChange(run.id, {"status": "running", "wake_at": 0.0}),
-        _identity(run).event("workflow.resumed", "running", attempt=run.attempt),
-        fence=Fence(run.id, run.attempt),
-    )
+    resumed = _identity(run).event("workflow.resumed", "running", attempt=run.attempt)
+    runtime.store.write(RunChange(run.id, {"status": "running", "wake_at": 0.0}), resumed, fence=Fence(run.id, run.attempt))
+    _tell_listener(options, resumed)
     visits = [event.data for event in events if event.type == "workflow.state_entered"]
     started = next((event.data for event in events if event.type == "workflow.started"), {})
     source = started.get("rerun_of", "")
@@ -410,6 +410,11 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         raise failure from error
     finally:
         runtime.watch.remove(run.id)
+
+
+def _tell_listener(options: WorkflowOptions, event: Event) -> None:
+    if options.listener is not None:
+        options.listener(event)
 
 
 async def _limited(work: Any, timeout: float | None, name: str) -> dict[str, Any]:

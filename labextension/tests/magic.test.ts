@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { isMagicMimeType, MARKDOWN_MIME_TYPE, mimeTypeOf } from '../src/magic';
+import { isMagicMimeType, MARKDOWN_MIME_TYPE, mimeTypeOf, YAML_MIME_TYPE } from '../src/magic';
 
 const PYTHON = 'text/x-ipython';
 
@@ -24,10 +24,19 @@ describe('mimeTypeOf', () => {
     ['%% agent', 'no magic'],
     ['# first\n%%agent', 'the magic not first'],
     ['%%time\n%%agent', 'the magic within another'],
-    ['%%workflow flow', 'another magic'],
+    ['%%workflow flow', 'a workflow with nothing in it yet'],
+    ['%%workflow flow\nwf.add("name", tool=f)', 'a workflow in Python'],
     ['%%constructor\nx', "a name that every object's prototype has"],
   ])("is the kernel's for %j: %s", source => {
     expect(mimeTypeOf(source, PYTHON)).toBe(PYTHON);
+  });
+
+  it.each([
+    ['%%workflow\nname: x', 'a name'],
+    ['%%workflow flow --run\n# why\nsteps:\n  a: {tool: b}', 'steps behind a comment'],
+    ['%%workflow\n{"name": "x", "steps": {}}', 'JSON'],
+  ])('is YAML for %j: %s', source => {
+    expect(mimeTypeOf(source, PYTHON)).toBe(YAML_MIME_TYPE);
   });
 
   it('follows the kernel', () => {

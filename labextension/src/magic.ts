@@ -6,7 +6,7 @@ export const YAML_MIME_TYPE = 'text/x-yaml';
 /** Cell magics whose body is not in the kernel's language, and what it is in. */
 const MIME_TYPES = new Map([
   ['agent', MARKDOWN_MIME_TYPE],
-  ['workflow', YAML_MIME_TYPE]
+  ['workflow', YAML_MIME_TYPE],
 ]);
 
 /** A top-level key of a workflow document: a cell without one holds Python. */

@@ -177,7 +177,7 @@ def headline(run: WorkflowRun) -> str:
 
 def outputs_text(outputs: Mapping[str, Any]) -> str:
     """Outputs as people read them: YAML; JSON where they are nested too deep for that."""
-    from agentnb.workflows.editing import dump
+    from agentnb.workflows.documents.editing import dump
 
     try:
         return printable(dump(dict(outputs)))

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from agentnb.notebook.formats import GLYPHS, duration
 from agentnb.notebook.view import printable
-from agentnb.ports.store import Event
+from agentnb.ports.store import FINAL, Event
+from agentnb.runtime.runtime import current
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -112,13 +113,14 @@ class Progress:
 
     def close(self) -> None:
         """Show the last state, and leave it on the terminal."""
+        self.refresh()
+        if self.run_id and current().store.run(self.run_id).status in FINAL:
+            self._leave_state()
         self.refresh(now=True)
         self._stop()
 
     def _is_ours(self, event: Event) -> bool:
         if not self.run_id:
-            from agentnb.runtime.runtime import current
-
             self.run_id = event.run_id if not current().store.run(event.run_id).parent else ""
         return event.run_id == self.run_id
 
@@ -126,9 +128,7 @@ class Progress:
         """Take an event in; the line that tells of it where there is no table."""
         data = event.data
         if event.type == "workflow.state_entered":
-            for row in self.rows.values():
-                if row.kind == "state" and row.status == "running":
-                    row.status, row.milliseconds = "completed", (time.monotonic() - row.since) * 1000
+            self._leave_state()
             self._begin(f"{data['state']}@{data['visit']}", "state")
             return f"→ {data['state']}"
         if not event.step_id or "step_type" not in data:
@@ -139,6 +139,11 @@ class Progress:
             row.done += data["status"] in _ENDED
             return self._ended(event.step_id, data) if data["status"] == "failed" else ""
         return self._step(row, data)
+
+    def _leave_state(self) -> None:
+        for row in self.rows.values():
+            if row.kind == "state" and row.status == "running":
+                row.status, row.milliseconds = "completed", (time.monotonic() - row.since) * 1000
 
     def _step(self, row: Row, data: Mapping[str, Any]) -> str:
         row.kind, row.status, row.milliseconds = data["step_type"], data["status"], data["execution_time_ms"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agentnb.cli import execution
+from agentnb.cli import execution, from_notebook
 from agentnb.cli.completion import run_ids, workflow_files
 from agentnb.cli.output import USAGE, Json, exit_codes, put, put_text
 from agentnb.errors import ConfigurationError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentnb.workflows.documents import Finding
 
 app = typer.Typer(help="Workflows: write, check, run, go on.", no_args_is_help=True)
+app.command("from-notebook")(from_notebook.from_notebook)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A workflow as YAML or JSON.", autocompletion=workflow_files)]
 Inputs = Annotated[

@@ -119,7 +119,7 @@ def step_text(record: StepRecord) -> str:
 
 def run_line(run: WorkflowRun, *, status: bool = False) -> str:
     """``5 of 7 steps · 2 from an earlier run · 12.4 s · workflow_…``."""
-    taken = sum(bool(record.source) for record in run.steps.values())
+    taken = sum(bool(record.source) for name, record in run.steps.items() if "[" not in name)
     parts = [
         run.status if status else run.name,
         done_of(run.spec, run.steps),

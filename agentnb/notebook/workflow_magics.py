@@ -13,6 +13,7 @@ from agentnb.notebook import workflow_html
 from agentnb.notebook.arguments import CellParser, parsed
 from agentnb.notebook.background import keep
 from agentnb.notebook.cells import has_user
+from agentnb.notebook.formats import plural
 from agentnb.notebook.graph_svg import workflow_svg
 from agentnb.notebook.questions import Questions, answer_step
 from agentnb.notebook.view import Output
@@ -119,7 +120,8 @@ def stale(extension: Extension, rest: str) -> None:
     workflow = known_workflow(extension, words[0])
     run = _found(words[1])
     names = workflow.stale(run.id)
-    line = f"{len(names)} of {len(workflow.spec.actions())} steps are stale" if names else "nothing is stale: a rerun takes everything over"
+    count = f"{len(names)} of {plural(len(workflow.spec.actions()), 'step')} {'is' if len(names) == 1 else 'are'} stale"
+    line = count if names else "nothing is stale: a rerun takes everything over"
     how = f" · %agentnb rerun runs it as it was then; %%workflow {words[0]} --rerun {run.id} runs it as it is now" if names else ""
     svg = workflow_svg(workflow.spec, run.steps, stale=frozenset(name.partition(".")[0] for name in names), history=run.history)
     body = workflow_html.summary("stale" if names else "completed", line + how) + workflow_html.pictured(svg)

@@ -87,6 +87,20 @@ class Workflow:
         return cls._of(Document.parse(text, file), Path.cwd(), runtime)
 
     @classmethod
+    def from_notebook(cls, path: str | Path, *, runtime: Runtime | None = None) -> Workflow:
+        """A workflow whose steps are the cells that are tagged ``step:NAME``; the notebook isn't touched.
+
+        Cells tagged ``setup``, and untagged ones that only import and define, run before; the one tagged ``parameters`` gives the inputs.
+
+        Raises:
+            WorkflowSpecError: The notebook can't be a workflow; ``findings`` names each cell and its mend.
+        """
+        from agentnb.workflows.notebooks import converted
+
+        file = Path(path).expanduser().absolute()
+        return cls._of(Document.parse(converted(file).text), file.parent, runtime)
+
+    @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, runtime: Runtime | None = None) -> Workflow:
         """A workflow from a mapping of the same shape as the file."""
         workflow = cls("", runtime=runtime)

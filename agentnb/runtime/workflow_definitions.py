@@ -16,7 +16,7 @@ from agentnb.agents.spec import AgentSpec
 from agentnb.errors import AgentNBError, UnknownName
 from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
-from agentnb.workflows.callables import PREFIX, Function, imported
+from agentnb.workflows.callables import SCHEMES, Function, imported
 from agentnb.workflows.graph import CompiledStep, Graph, compiled, graph_of, transition_conditions
 from agentnb.workflows.spec import Action, SubWorkflow, WorkflowError, WorkflowSpec, adapter
 
@@ -71,7 +71,7 @@ class Ready:
     @cached_property
     def definition(self) -> Definition:
         """As the store keeps it; its sub-workflows are kept by themselves."""
-        given = {name: function.given for name, function in self.functions.items() if not name.startswith(PREFIX)}
+        given = {name: function.given for name, function in self.functions.items() if not name.startswith(SCHEMES)}
         references = {name: portable.reference(function) for name, function in given.items()}
         code, problem = portable.pickled({name: given[name] for name, reference in references.items() if not reference})
         spec = {
@@ -152,7 +152,7 @@ class Finder:
         given = self._workflow.functions.get(name)
         if given is not None:
             return Function(given, name)
-        if name.startswith(PREFIX):
+        if name.startswith(SCHEMES):
             return Function(imported(name, self._workflow.folder), name)
         if name in plugins.table("agentnb.tools"):
             return Function(plugins.load("agentnb.tools", name), name)

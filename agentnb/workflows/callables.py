@@ -16,6 +16,8 @@ from agentnb.agents.tools import Context, Tool, ToolError, in_thread
 from agentnb.errors import UnknownName
 
 PREFIX = "python:"
+SCHEMES = (PREFIX, "notebook:")
+"""How the names of functions begin that are found by their names alone."""
 
 
 class Function:
@@ -47,9 +49,10 @@ class Function:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes where the function's own text changes; what it calls is not looked at."""
+        """Changes where the function's own text changes, or its ``__fingerprint__``; what it calls is not looked at."""
+        text = getattr(self.target, "__fingerprint__", None)
         try:
-            text = inspect.getsource(self.target)
+            text = text if isinstance(text, str) else inspect.getsource(self.target)
         except (OSError, TypeError):
             code = getattr(self.target, "__code__", None)
             text = repr((code.co_code, code.co_consts, code.co_names)) if code else repr(self.target)
@@ -133,11 +136,15 @@ class Function:
 
 
 def imported(reference: str, folder: Path | None = None) -> Any:
-    """What ``python:module.function`` names; the folder of the workflow's file is importable.
+    """What ``python:module.function`` or ``notebook:FILE.ipynb#NAME`` names; the folder of the workflow's file is where both start.
 
     Raises:
-        UnknownName: It can't be imported, or it is no function.
+        UnknownName: It can't be imported, or it is no function, or no step.
     """
+    if not reference.startswith(PREFIX) and reference.startswith(SCHEMES):
+        from agentnb.workflows.notebooks import step_function
+
+        return step_function(reference, folder)
     path = reference.removeprefix(PREFIX)
     module, _, name = path.replace(":", ".").rpartition(".")
     if not module:

@@ -289,6 +289,16 @@ def test_on_a_terminal() -> None:
     assert terminal.exitstatus == 0
 
 
+def test_the_last_state_has_ended_on_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "two.yaml").write_text(
+        "name: two\nkind: state_machine\ninitial: A\nstates: {A: {transitions: [{to: B}]}, B: {final: true}}"
+    )
+    words = ["-c", "from agentnb.cli import main; main()", "workflow", "run", "two.yaml"]
+    terminal = pexpect.spawn(sys.executable, words, encoding="utf-8", timeout=20, dimensions=(30, 120), env=dict(os.environ, TERM="xterm"))
+    terminal.expect(pexpect.EOF)
+    assert "✓  B@1" in terminal.before.rpartition("A@1")[2]
+
+
 def test_interrupting_a_question() -> None:
     words = ["-c", "from agentnb.cli import main; main()", "run", "letter.yaml", "-i", "who=Ann"]
     terminal = pexpect.spawn(sys.executable, words, encoding="utf-8", timeout=20, dimensions=(30, 120), env=dict(os.environ, TERM="xterm"))

@@ -309,7 +309,7 @@ def test_looking_back(kernel: Kernel) -> None:
     assert "nothing is stale" in kernel.run(f"%agentnb stale my_flow {first.id}").html[-1]
     kernel.run(f"%%workflow{FLOW.replace('{text:', '{seconds: 0, text:')}")
     stale = kernel.run(f"%agentnb stale my_flow {first.id}").html[-1]
-    assert "1 of 2 steps are stale" in stale
+    assert "1 of 2 steps is stale" in stale
     assert stale.count("<g transform") > 2
     assert 'data-status="stale"' in stale
     kernel.run(f"%%workflow my_flow --rerun {first.id} -o r\n")

@@ -203,7 +203,7 @@ def test_no_more_than_a_hundred_findings() -> None:
 
 
 def test_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentnb.workflows.nodes.MAX_NODES", 1000)
+    monkeypatch.setattr("agentnb.workflows.documents.nodes.MAX_NODES", 1000)
     assert "more than 1,000 values" in findings("a: [" + "1," * 1000 + "]")[0]
 
 

@@ -478,10 +478,10 @@ def test_what_a_tool_needs_and_has() -> None:
         "9:55: steps.c.input.limit: the tool search needs integer as limit, has string: inputs.topic is declared {type: string}. "
         "Cast it: ${int(inputs.topic)}",
         '10:29: steps.d.input.query: the tool search needs string as query: 3 is an integer, not a string. Write it in quotes: "3"',
-        "10:39: steps.d.input.limit: the tool search needs integer as limit: \"3\" is not of type \"integer\". Write it without quotes: 3",
+        '10:39: steps.d.input.limit: the tool search needs integer as limit: "3" is not of type "integer". Write it without quotes: 3',
         "10:51: steps.d.input.tags: the tool search needs array as tags: 'one' is a string, not an array. Write [one]",
         "11:39: steps.e.input.limit: the tool search needs integer as limit: 10 is greater than the maximum of 9",
-        "11:50: steps.e.input.mode: the tool search needs string as mode: \"slow\" is not one of \"fast\" or \"deep\"",
+        '11:50: steps.e.input.mode: the tool search needs string as mode: "slow" is not one of "fast" or "deep"',
         "12:39: steps.f.input.limit: the tool search needs integer as limit, has string: text around ${…} makes a text. Write ${…} alone",
         "13:21: steps.g.input: the tool search takes a mapping as input, not a list. Write input: {NAME: …}",
         "14:59: steps.h.input.exact: the tool search needs boolean as exact, has integer: inputs.user.age is declared {type: integer}. "

@@ -35,7 +35,7 @@ def test_papermill_runs_it(example: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     notebook = nbformat.read(tmp_path / "out.ipynb", as_version=4)
     answers = [cell for cell in notebook.cells if cell.source.startswith("%%agent")]
-    assert answers
+    assert answers or "agent" not in example.stem
     for cell in answers:
         [shown] = [output for output in cell.outputs if output.output_type == "display_data"]
         assert 'data-status="completed"' in shown.data["text/html"]

@@ -34,7 +34,7 @@ from agentnb.runtime.workflow_results import WorkflowRun, made, result_of
 from agentnb.secrets import to_json
 from agentnb.workflows.dag import DagExecutor, StepError, Suspended
 from agentnb.workflows.kinds.call import Kind
-from agentnb.workflows.ledger import Ledger
+from agentnb.workflows.ledger import Ledger, tell
 from agentnb.workflows.machine import MachineExecutor
 from agentnb.workflows.runner import Job, Past, Presenter
 from agentnb.workflows.spec import WorkflowError
@@ -115,7 +115,7 @@ async def execute(
     source = {"rerun_of": past.source} if past is not None and past.source else {}
     started = _identity(run).event("workflow.started", "running", input_data=given, **source)
     runtime.store.write(*ready.definitions(), run, started)
-    _tell_listener(options, started)
+    tell(options.listener, started)
     return await _drive(runtime, ready, run, options, past or Past())
 
 
@@ -145,7 +145,7 @@ async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptio
     events = runtime.store.events(run.id)
     resumed = _identity(run).event("workflow.resumed", "running", attempt=run.attempt)
     runtime.store.write(RunChange(run.id, {"status": "running", "wake_at": 0.0}), resumed, fence=Fence(run.id, run.attempt))
-    _tell_listener(options, resumed)
+    tell(options.listener, resumed)
     visits = [event.data for event in events if event.type == "workflow.state_entered"]
     started = next((event.data for event in events if event.type == "workflow.started"), {})
     source = started.get("rerun_of", "")
@@ -410,11 +410,6 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         raise failure from error
     finally:
         runtime.watch.remove(run.id)
-
-
-def _tell_listener(options: WorkflowOptions, event: Event) -> None:
-    if options.listener is not None:
-        options.listener(event)
 
 
 async def _limited(work: Any, timeout: float | None, name: str) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from agentnb.ports.store import Event, Record
+
+_log = logging.getLogger(__name__)
 
 
 class Write(Protocol):
@@ -52,7 +55,16 @@ class Ledger:
         except BaseException as error:
             self.failure = error
             raise
-        if self._listener is not None:
-            for record in records:
-                if isinstance(record, Event):
-                    self._listener(record)
+        for record in records if self._listener is not None else ():
+            if isinstance(record, Event):
+                tell(self._listener, record)
+
+
+def tell(listener: Callable[[Event], None] | None, event: Event) -> None:
+    """Tell a listener; one that fails harms nobody but itself."""
+    if listener is None:
+        return
+    try:
+        listener(event)
+    except Exception:
+        _log.exception("a listener failed at %s", event.type)

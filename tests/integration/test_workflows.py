@@ -437,3 +437,29 @@ async def test_steps_of_workflows_are_in_the_sql_table(log: Log) -> None:
     run = await anb.Workflow("w").add("a", tool=log.note).add("b", tool=broken, on_error="continue").run()
     _, rows = query(anb.current().settings.store, f"SELECT kind, name, status FROM steps WHERE run_id = '{run.id}' ORDER BY name")
     assert rows == [("tool", "a", "completed"), ("tool", "b", "failed")]
+
+
+async def test_a_step_that_changes_its_input_changes_nobody_elses(log: Log) -> None:
+    async def make() -> dict[str, list[int]]:
+        return {"numbers": [1]}
+
+    async def spoil(x: dict[str, list[int]]) -> int:
+        x["numbers"].append(2)
+        return len(x["numbers"])
+
+    workflow = anb.Workflow(
+        "w", outputs={"made": "${steps.make.output}", "seen": "${steps.note.output}", "spoilt": "${steps.spoil.output}"}
+    )
+    workflow.add("make", tool=make).add("spoil", tool=spoil, input={"x": "${steps.make.output}"})
+    workflow.add("note", tool=log.note, input={"x": "${steps.make.output}"}, needs=["spoil"])
+    run = await workflow.run()
+    assert run.outputs == {"made": {"numbers": [1]}, "seen": {"numbers": [1]}, "spoilt": 2}
+
+
+async def test_a_listener_that_fails_harms_no_run(log: Log, caplog: pytest.LogCaptureFixture) -> None:
+    def listen(event: object) -> None:
+        raise ValueError("broken screen")
+
+    run = await anb.Workflow("w").add("a", tool=log.note).run(listener=listen)
+    assert run.status == "completed"
+    assert "a listener failed at workflow.step_completed" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ class ToolStep:
 
     async def run(self, call: Call) -> Result:
         function = call.functions[call.action.tool or ""]
-        given = call.secret(call.input) if "secret:" in call.text else call.input
+        given = call.secret(call.input) if "secret:" in call.text else deepcopy(call.input)
         try:
             arguments = function.bind(given)
         except ToolError as error:

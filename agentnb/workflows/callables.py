@@ -118,6 +118,11 @@ class Function:
         """What the policy is told of it."""
         return {"declared": True, "approval": self.approval, "effects": self.effects}
 
+    def outline(self, given: Any, text: str) -> str:
+        """The input as the policy reads it: its JSON, without what the function itself says is opaque, by ``__outline__``."""
+        made = getattr(self.target, "__outline__", None)
+        return str(made(given)) if callable(made) else text
+
     async def call(self, arguments: Mapping[str, Any], context: Callable[[], Context[Any]]) -> Any:
         """Call it; a synchronous function runs in a thread of its own, and is told of a cancellation by ``context.cancelled``."""
         made = context() if self._context else None

@@ -179,3 +179,10 @@ def test_the_command_writes_a_file_that_runs(sales: Path, monkeypatch: pytest.Mo
     refused = cli.invoke(command, [str(sales), "--force"])
     assert refused.exit_code == 2
     assert "property inspector" in refused.output
+
+
+def test_a_table_that_is_larger_than_the_policy_lets_texts_be(tmp_path: Path) -> None:
+    cells = [("step:load", "import numpy as np\nbig = np.arange(1_400_000.0)"), ("step:use", "big.size, float(big[-1])")]
+    run = anb.Workflow.from_notebook(write(tmp_path / "big.ipynb", cells)).run_sync()
+    assert run.steps["load"].output["big"]["size"] > 10_000_000
+    assert run.outputs == {"use": "[1400000, 1399999.0]"}

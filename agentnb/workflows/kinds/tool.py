@@ -25,7 +25,8 @@ class ToolStep:
             arguments = function.bind(given)
         except ToolError as error:
             raise StepFailed(str(error), retryable=False) from None
-        decision = call.policy.enforce(Check("tool_call", call.text, call.workflow, function.name, function.facts))
+        outline = function.outline(call.input, call.text)
+        decision = call.policy.enforce(Check("tool_call", outline, call.workflow, function.name, function.facts))
         if decision.verdict == "ask":
             await approved(call, function.name, decision.reason)
         try:

@@ -21,10 +21,11 @@ from typing import Any
 
 from agentnb.agents.content import as_prompt
 from agentnb.errors import AgentNBError, UnknownName
+from agentnb.secrets import to_json
 from agentnb.workflows.kinds.call import StepFailed
 from agentnb.workflows.notebooks.cells import AWAIT, Code
 from agentnb.workflows.notebooks.roles import definitions
-from agentnb.workflows.notebooks.values import Answer, decoded, encoded, shown
+from agentnb.workflows.notebooks.values import Answer, decoded, encoded, outlined, shown
 from agentnb.workflows.notebooks.wiring import Plan, Wired, plan_of
 
 SCHEME = "notebook:"
@@ -91,6 +92,10 @@ class NotebookStep:
         parts = {**asdict(self), "preparation": [cell.text for cell in self.preparation.cells], "cells": [cell.text for cell in self.cells]}
         parts["again"] = [name for name, _ in self.again]
         return repr(parts)
+
+    def __outline__(self, given: Mapping[str, Any] | None) -> str:
+        """The input as JSON, with the size of pickled values in their place; see ``Function.outline``."""
+        return to_json({name: outlined(value) for name, value in (given or {}).items()})
 
     def __call__(self, **given: Any) -> dict[str, Any]:
         """Run the cells.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +38,7 @@ from agentnb.workflows.dag import DagExecutor, StepError, Suspended
 from agentnb.workflows.kinds.call import Kind
 from agentnb.workflows.ledger import Ledger, tell
 from agentnb.workflows.machine import MachineExecutor
-from agentnb.workflows.runner import Job, Past, Presenter
+from agentnb.workflows.runner import Job, Past, Presenter, child_ticket
 from agentnb.workflows.spec import WorkflowError
 from agentnb.workflows.trace import Identity, StepRecord, steps_of
 
@@ -44,7 +46,9 @@ if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
 
 
+_log = logging.getLogger(__name__)
 _VISIT = re.compile(r"@\d+")
+_OPEN = frozenset({"running", "waiting", "queued"})
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ async def execute(
         attempt=1,
         created_at=now(),
     )
-    source = {"rerun_of": past.source} if past is not None and past.source else {}
+    source = {"rerun_of": past.source, "fresh": sorted(past.fresh)} if past is not None and past.source else {}
     started = _identity(run).event("workflow.started", "running", input_data=given, **source)
     runtime.store.write(*ready.definitions(), run, started)
     tell(options.listener, started)
@@ -150,7 +154,8 @@ async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptio
     started = next((event.data for event in events if event.type == "workflow.started"), {})
     source = started.get("rerun_of", "")
     repeated = steps_of(runtime.store.events(source)) if source else {}
-    return await _drive(runtime, ready, run, options, Past(steps_of(events), visits, source, repeated))
+    past = Past(steps_of(events), visits, source, repeated, frozenset(started.get("fresh", ())))
+    return await _drive(runtime, ready, run, options, past)
 
 
 async def rerun(
@@ -272,15 +277,15 @@ def _tell(runtime: Runtime, run_id: str, signal: Signal) -> bool:
     signals, run = [signal], runtime.store.run(run_id)
     while run.parent and (above := _maybe(runtime, run.parent)) is not None and above.kind == "workflow":
         signals += [
-            Signal(above.id, f"answer:{record.id}", {"ticket": record.question["ticket"], "verdict": "approve"})
+            Signal(above.id, f"answer:{record.id}", {"ticket": child_ticket(run.id), "verdict": "approve"})
             for record in steps_of(runtime.store.events(above.id)).values()
-            if record.child == run.id and record.status == "waiting" and record.question is not None
+            if record.child == run.id and record.status in _OPEN
         ]
         run = above
     runtime.store.write(*signals)
     for one in signals:
         runtime.watch.deliver(one.run_id)
-    return not runtime.is_alive(run)
+    return not runtime.is_alive(runtime.store.run(run.id))
 
 
 def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data: Any) -> None:
@@ -299,7 +304,8 @@ async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
     Those that other processes take at the same time are left to them.
     """
     lost = [run for status in ("running", "queued") for run in runtime.store.runs(kind="workflow", status=status, limit=1000)]
-    found = [_root(runtime, run) for run in [*runtime.store.due(time.time()), *lost] if run.kind == "workflow"]
+    due = runtime.store.due(time.time(), limit=1000)
+    found = [_root(runtime, run) for run in [*due, *lost] if run.kind == "workflow"]
     runs = {run.id: run for run in found if not runtime.is_alive(run) and run.status not in FINAL}
 
     async def one(run: Run) -> str:
@@ -307,27 +313,40 @@ async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
             await resume(runtime, run.id, options)
         except LeaseLost:
             return ""
-        except AgentNBError:
-            return run.id
+        except Exception as error:
+            if runtime.store.run(run.id).attempt == run.attempt:
+                _complain(run.id, f"{type(error).__name__}: {error}")
+                return ""
         return run.id
 
     return [name for name in await asyncio.gather(*map(one, runs.values())) if name]
 
 
+@lru_cache(1000)
+def _complain(run_id: str, problem: str) -> None:
+    """Say once why nobody goes on with a run here."""
+    _log.warning("can't go on with run %s: %s", run_id, problem)
+
+
 def end_ownerless(runtime: Runtime, run: Run) -> None:
     """End a run that was cancelled while no process executed it, and what it had started."""
-    from agentnb.runtime import agent_runs
-
     run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
     identity = _identity(run)
     for record in steps_of(runtime.store.events(run.id)).values():
-        if record.status in ("running", "waiting", "queued"):
+        if record.status in _OPEN:
             record.status = "cancelled"
             runtime.store.write(identity.step_event(record), fence=Fence(run.id, run.attempt))
-            child = _maybe(runtime, record.child) if record.child else None
-            if child is not None and child.status not in FINAL:
-                (agent_runs.end_ownerless if child.kind == "agent" else end_ownerless)(runtime, child)
-    _end(runtime, run, ExecutionCancelled(f"cancelled by {runtime.settings.user}"), 0.0)
+            _end_child(runtime, record)
+    _end(runtime, run, ExecutionCancelled(f"cancelled by {runtime.settings.user}"), 0.0, {})
+
+
+def _end_child(runtime: Runtime, record: StepRecord) -> None:
+    """End the run that a cancelled step has started, where that waits by itself."""
+    from agentnb.runtime import agent_runs
+
+    child = _maybe(runtime, record.child) if record.child else None
+    if child is not None and child.status not in FINAL and not runtime.is_alive(child):
+        (agent_runs.end_ownerless if child.kind == "agent" else end_ownerless)(runtime, child)
 
 
 def checked_inputs(ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -336,6 +355,8 @@ def checked_inputs(ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         WorkflowError: One is missing, unknown, or doesn't fit; the message names all of them.
     """
+    if not isinstance(inputs, Mapping):
+        raise WorkflowError(f"the inputs of {ready.spec.name!r} are a {type(inputs).__name__}, not a mapping: write input: {{NAME: …}}")
     declared, problems, given = ready.spec.inputs, [], {}
     problems += [f"{name}: unknown; there are: {', '.join(declared) or 'none'}" for name in inputs if name not in declared]
     for name, schema in declared.items():
@@ -394,9 +415,14 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
             _identity(run).event("workflow.completed", "completed", output_data=outputs, execution_time_ms=milliseconds, usage=usage),
             RunChange(run.id, fields),
         )
+        if executor.visits:
+            _end_children(runtime, executor.runner.records)
         return made(replace(run, **fields), ready.spec, executor.runner.records, executor.visits, fields["ended_at"], past.source)
     except Suspended as waiting:
         _suspend(runtime, run, waiting)
+        if runtime.store.signals(run.id, active.seen):
+            with suppress(LeaseLost):
+                return await go_on(runtime, runtime.store.run(run.id), ready, options)
         if run.parent:
             raise
         return get(runtime, run.id)
@@ -404,7 +430,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         failure = (
             ExecutionCancelled("somebody cancelled the run") if active.cancelled and isinstance(error, asyncio.CancelledError) else error
         )
-        _end(runtime, run, failure, (time.perf_counter() - started) * 1000, usage_of(executor.runner.records))
+        _end(runtime, run, failure, (time.perf_counter() - started) * 1000, executor.runner.records)
         if failure is error:
             raise
         raise failure from error
@@ -460,16 +486,23 @@ def _suspend(runtime: Runtime, run: Run, waiting: Suspended) -> None:
     runtime.store.write(event, change, fence=Fence(run.id, run.attempt), sync=True)
 
 
-def _end(runtime: Runtime, run: Run, error: BaseException, milliseconds: float, usage: Mapping[str, Any] | None = None) -> None:
+def _end(runtime: Runtime, run: Run, error: BaseException, milliseconds: float, records: Mapping[str, StepRecord]) -> None:
     """Write down that it failed, as far as the store can still be written; a run that was taken over is left alone."""
     status, reason = _classified(error)
     if isinstance(error, AgentNBError):
         error.run_id = run.id
     described = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
     event = _identity(run).event("workflow.failed", status, reason=reason, error=described, execution_time_ms=milliseconds)
-    change = RunChange(run.id, {"reason": reason, "error": described, **_ended(status, usage or {})})
+    change = RunChange(run.id, {"reason": reason, "error": described, **_ended(status, usage_of(records) if records else {})})
     with suppress(StoreError, LeaseLost):
         runtime.store.write(event, change, fence=Fence(run.id, run.attempt))
+        _end_children(runtime, records)
+
+
+def _end_children(runtime: Runtime, records: Mapping[str, StepRecord]) -> None:
+    for record in records.values():
+        if record.child and record.status == "cancelled":
+            _end_child(runtime, record)
 
 
 def _ended(status: Status, usage: Mapping[str, Any]) -> dict[str, Any]:

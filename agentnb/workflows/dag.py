@@ -87,6 +87,7 @@ class DagExecutor:
         self._slots = float(job.spec.resources.max_parallel or "inf")
         self._tasks: dict[Instance, tuple[asyncio.Task[None], _Fan | None]] = {}
         self._released: set[str] = set()
+        self._fans: list[_Fan] = []
         self._finished: list[Instance] = []
         self._broken: BaseException | None = None
         self._turning = False
@@ -213,15 +214,15 @@ class DagExecutor:
         return next((records[other] for other in failed if isinstance(steps[other].on_error, Compensate)), None)
 
     def _admit(self) -> list[tuple[Instance, _Fan | None]]:
-        """What may start now."""
-        while self._ready and self.failure is None:
-            self._queue(self._ready.popleft())
+        """What may start now; what is known already makes others ready on the way."""
         launches: list[tuple[Instance, _Fan | None]] = []
-        if self.failure is None:
+        while self.failure is None:
+            while self._ready and self.failure is None:
+                self._queue(self._ready.popleft())
             for demand, queue in self._queues.items():
                 self._admit_from(demand, queue, launches)
-        if self._ready:
-            return launches + self._admit()
+            if not self._ready:
+                break
         return launches
 
     def _admit_from(
@@ -285,6 +286,7 @@ class DagExecutor:
             return self._settled(instance)
         record.status, record.input, record.fingerprint = "running", {"items": len(items)}, self._job.fingerprints.get(record.id, "")
         fan = _Fan(step, record, items)
+        self._fans.append(fan)
         if not items:
             return self._fan_settled(fan)
         self._job.ledger.add(self._job.identity.step_event(record))
@@ -394,8 +396,17 @@ class DagExecutor:
                 record.status = "cancelled"
             if record.status in ENDED:
                 self._job.ledger.add(self._job.identity.step_event(record))
+        if not suspended:
+            self._stop_fans()
         if self._job.ledger.failure is None:
             self._job.ledger.commit()
+
+    def _stop_fans(self) -> None:
+        """Write down what became of fan-outs that didn't come to their end."""
+        for record in (fan.record for fan in self._fans):
+            if record.status == "running":
+                record.status, record.reason = ("failed", "error") if record.error else ("cancelled", "")
+                self._job.ledger.add(self._job.identity.step_event(record))
 
     def _outputs(self) -> dict[str, Any]:
         from agentnb.workflows.expressions import Template

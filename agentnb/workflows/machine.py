@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from agentnb.workflows.spec import OUTCOMES, Action, State, Transition
 from agentnb.workflows.trace import ENDED, StepRecord
 
 _BAD = ("error", "timed_out")
+_VISIT = re.compile(r"@\d+")
 
 
 class NoTransition(ExecutionError):
@@ -57,6 +59,7 @@ class MachineExecutor:
         self._conditions = conditions
         self._attended = attended
         self._visits: Counter[str] = Counter()
+        self._heard: Counter[str] = Counter()
         self._entered_at = 0.0
         self._event: Mapping[str, Any] = {}
         self._poke = asyncio.Event()
@@ -102,17 +105,19 @@ class MachineExecutor:
         visits = self._job.past.visits
         for visit in visits:
             self._visits[visit["state"]] += 1
-            if visit["event"]:
-                queue = self._job.inbox.answers(f"event:{visit['event']['name']}")
-                if not queue.empty():
-                    queue.get_nowait()
         for name, record in self._job.past.own.items():
             if record.status in ENDED:
                 self.runner.records[name] = record
-                self.runner.values[name.partition("@")[0]] = record.value
+                if record.status != "cancelled":
+                    self.runner.values[_VISIT.sub("", name)] = record.value
         if not visits:
             return False
         last = visits[-1]
+        self._heard.update(last.get("heard", {}))
+        for name, count in self._heard.items():
+            queue = self._job.inbox.answers(f"event:{name}")
+            for _ in range(min(count, queue.qsize())):
+                queue.get_nowait()
         self.state, self._entered_at, self._event = last["state"], last["entered_at"], last["event"]
         return True
 
@@ -129,6 +134,7 @@ class MachineExecutor:
             visit=self._visits[state],
             event=event,
             entered_at=self._entered_at,
+            **({"heard": dict(self._heard)} if self._heard else {}),
         )
         self.visits.append(entered.data)
         timers = [self._entered_at + item.after for item in self._job.spec.states[state].transitions if item.after]
@@ -138,26 +144,38 @@ class MachineExecutor:
     async def _actions(self, where: str, actions: tuple[Action, ...]) -> StepRecord | None:
         """Perform the actions one after the other; the one that failed, where one did."""
         for place, action in enumerate(actions):
-            instance = self._instance(f".{where}.{place}", action)
-            if instance is None:
-                continue
-            if not self.runner.prepare(instance):
-                self._begin(instance)
-                task = asyncio.ensure_future(self.runner.perform(instance))
-                try:
-                    await self._until(task)
-                    task.result()
-                except BaseException:
-                    await self._abandon(task, instance.record)
-                    raise
-            self._settle(instance)
-            if instance.record.status == "failed":
-                return instance.record
+            suffix = f".{where}.{place}"
+            instance = self._instance(suffix, action)
+            if instance is not None:
+                await self._act(instance)
+            record = self.runner.records[self._identifier(suffix)]
+            if record.status == "failed":
+                return record
         return None
+
+    async def _act(self, instance: Instance) -> None:
+        if self.runner.prepare(instance):
+            self._settle(instance)
+            return
+        self._begin(instance)
+        task = asyncio.ensure_future(self._work(instance))
+        try:
+            await self._until(task)
+            task.result()
+        except BaseException:
+            await self._abandon(task, instance.record)
+            raise
+
+    async def _work(self, instance: Instance) -> None:
+        await self.runner.perform(instance)
+        self._settle(instance)
+
+    def _identifier(self, suffix: str) -> str:
+        return f"{self.state}@{self._visits[self.state]}{suffix}"
 
     def _instance(self, suffix: str, action: Action) -> Instance | None:
         """The action at this visit; None where an earlier process has finished it."""
-        identifier = f"{self.state}@{self._visits[self.state]}{suffix}"
+        identifier = self._identifier(suffix)
         if identifier in self.runner.records:
             return None
         key = f"{self.state}{suffix}"
@@ -182,13 +200,13 @@ class MachineExecutor:
         if failed is None and state.step is not None:
             instance = self._instance("", state.step)
             if instance is None:
-                record = self.runner.records[f"{self.state}@{self._visits[self.state]}"]
+                record = self.runner.records[self._identifier("")]
             elif self.runner.prepare(instance):
                 self._settle(instance)
                 record = instance.record
             else:
                 self._begin(instance)
-                record, task = instance.record, asyncio.ensure_future(self.runner.perform(instance))
+                record, task = instance.record, asyncio.ensure_future(self._work(instance))
         found = self._fitting(state, record) if task is None else None
         if found is not None:
             return found, {}
@@ -211,7 +229,8 @@ class MachineExecutor:
                     if self._holds(place, self._values):
                         return state.transitions[place], {}
                 if task is not None and task.done():
-                    task, found = self._ended(state, record, task)
+                    task.result()
+                    task, found = None, self._fitting(state, record)
                     if found is not None:
                         return found, {}
                 if task is None and not names and not timers:
@@ -241,19 +260,11 @@ class MachineExecutor:
                     return taken, event
         return None
 
-    def _ended(self, state: State, record: StepRecord | None, task: asyncio.Task[None]) -> tuple[None, Transition | None]:
-        task.result()
-        if record is not None:
-            self._job.ledger.add(self._job.identity.step_event(record))
-            self._job.ledger.commit()
-            self.runner.values[self.state] = record.value
-        return None, self._fitting(state, record)
-
     async def _abandon(self, task: asyncio.Task[None], record: StepRecord) -> None:
         """Leave a state whose work goes on: it is cancelled, but for a question that may still be answered when the run goes on."""
         asked = record.status == "waiting" and self._suspending
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.gather(task, return_exceptions=True)
         if not asked and record.status not in ENDED:
             record.status = "cancelled"
             if self._job.ledger.failure is None:
@@ -293,7 +304,9 @@ class MachineExecutor:
         gets.clear()
 
     def _fitting(self, state: State, record: StepRecord | None) -> Transition | None:
-        """The first transition for what the state's work came to."""
+        """The first transition for what the state's work came to; what was cancelled has come to nothing."""
+        if record is not None and record.status == "cancelled":
+            return None
         outcome = _outcome(record)
         for wanted in (outcome, "error") if outcome == "timed_out" else (outcome,):
             for place, item in enumerate(state.transitions):
@@ -303,6 +316,7 @@ class MachineExecutor:
         return None
 
     def _taking(self, state: State, event: Mapping[str, Any]) -> Transition | None:
+        self._heard[event["name"]] += 1
         values = {**self._values, "event": event}
         for place, item in enumerate(state.transitions):
             if item.on == event["name"] and item.after is None and self._holds(place, values):

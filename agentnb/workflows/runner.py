@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from agentnb.agents.identity import new_run_id
-from agentnb.errors import ExecutionTimeout, PolicyDenied
+from agentnb.errors import ExecutionCancelled, ExecutionTimeout, PolicyDenied
 from agentnb.policy import Check, PolicyEngine
 from agentnb.ports.store import Cached, RunChange, now
 from agentnb.secrets import plain_json
@@ -98,6 +98,12 @@ class Job:
     presenter: Presenter | None = None
 
 
+class Unanswered(StepFailed):
+    """Nobody answered in time."""
+
+    reason = "timed_out"
+
+
 class Instance:
     """A step that is to be performed: one of the spec, an item of a fan-out, or a visit of a state.
 
@@ -105,9 +111,10 @@ class Instance:
         key: Its place in the spec.
         values: What its expressions see besides steps, inputs, env and run.
         continued: The status in which an earlier process left it, or empty.
+        limit: The time-out of the attempt that goes on. whole: That of all attempts together.
     """
 
-    __slots__ = ("action", "compiled", "continued", "idempotent", "key", "limit", "parts", "record", "text", "values")
+    __slots__ = ("action", "compiled", "continued", "idempotent", "key", "limit", "parts", "record", "text", "values", "whole")
 
     def __init__(self, key: str, record: StepRecord, action: Action, compiled: CompiledStep, values: Mapping[str, Any]) -> None:
         self.key = key
@@ -120,6 +127,7 @@ class Instance:
         self.continued = ""
         self.idempotent = False
         self.limit: asyncio.Timeout | None = None
+        self.whole: asyncio.Timeout | None = None
 
 
 class StepRunner:
@@ -161,16 +169,16 @@ class StepRunner:
                 instance.parts = {name: part.resolve(scope) for name, part in compiled.parts.items()}
             self._identify(instance)
             instance.idempotent = self._idempotent(instance.action)
+            if self._continue(instance):
+                return False
+            found = self.job.past.repeated(instance.key, record)
+            if found is not None:
+                self._take(record, found.output, found.outcome, self.job.past.source)
+                return True
+            cached = self._cached(instance) if instance.action.cache else None
         except ExpressionError as error:
             self.fail(record, "error", error)
             return True
-        if self._continue(instance):
-            return False
-        found = self.job.past.repeated(instance.key, record)
-        if found is not None:
-            self._take(record, found.output, found.outcome, self.job.past.source)
-            return True
-        cached = self._cached(instance) if instance.action.cache else None
         if cached is not None:
             self._take(record, cached.value, "completed", "cache")
             return True
@@ -190,6 +198,7 @@ class StepRunner:
 
         Raises:
             asyncio.CancelledError: It was cancelled.
+            ExecutionCancelled: Somebody pressed stop while it ran.
         """
         record = instance.record
         started = datetime.fromisoformat(record.started_at).timestamp() if instance.continued else time.time()
@@ -198,10 +207,12 @@ class StepRunner:
             if whole is None:
                 await self._attempts(instance)
             else:
-                async with asyncio.timeout(whole) as instance.limit:
+                async with asyncio.timeout(whole) as instance.whole:
                     await self._attempts(instance)
         except TimeoutError:
             self.fail(record, "timed_out", ExecutionTimeout(f"the step {record.id!r}", whole or 0))
+        except KeyboardInterrupt:
+            raise ExecutionCancelled(f"the step {record.id!r} was interrupted") from None
         finally:
             record.duration_ms = max(time.time() - started, 0.0) * 1000
 
@@ -217,7 +228,8 @@ class StepRunner:
         record = instance.record
         self.job.ledger.add(self.job.identity.step_event(record, next_steps))
         if instance.action.cache and record.status == "completed" and not record.source:
-            self.job.ledger.add(self._to_cache(instance))
+            with suppress(ExpressionError):
+                self.job.ledger.add(self._to_cache(instance))
 
     async def _attempts(self, instance: Instance) -> None:
         record, action = instance.record, instance.action
@@ -232,10 +244,10 @@ class StepRunner:
                 result = await (kind.run(call) if limit is None else self._within(limit, instance, kind.run(call)))
                 self._complete(record, result)
                 return
-            except TimeoutError:
-                if instance.limit is not None and instance.limit.expired():
+            except TimeoutError as own:
+                if instance.whole is not None and instance.whole.expired():
                     raise
-                reason, error = "timed_out", ExecutionTimeout(f"the step {record.id!r}", limit) if limit else TimeoutError("it timed out")
+                reason, error = "timed_out", own
             except PolicyDenied as denied:
                 self.fail(record, "policy", denied)
                 return
@@ -251,12 +263,15 @@ class StepRunner:
             await self._back_off(instance, wait, error)
 
     async def _within(self, limit: float, instance: Instance, work: Coroutine[Any, Any, Result]) -> Result:
-        before = instance.limit
         try:
             async with asyncio.timeout(limit) as instance.limit:
                 return await work
+        except TimeoutError as error:
+            if instance.limit is not None and instance.limit.expired():
+                raise ExecutionTimeout(f"the step {instance.record.id!r}", limit) from error
+            raise
         finally:
-            instance.limit = before
+            instance.limit = None
 
     def _call(self, instance: Instance) -> Call:
         job, record = self.job, instance.record
@@ -303,7 +318,7 @@ class StepRunner:
         if given is not None:
             self._answered(record, given)
             return given
-        left = _pause(instance.limit)
+        left, whole_left = _pause(instance.limit), _pause(instance.whole)
         self._wait_until(record)
         self._on_wait(instance)
         try:
@@ -313,6 +328,7 @@ class StepRunner:
         finally:
             self.waiting.pop(record.id, None)
         _go_on(instance.limit, left)
+        _go_on(instance.whole, whole_left)
         self._answered(record, reply)
         return reply
 
@@ -344,11 +360,11 @@ class StepRunner:
     def _given(self, record: StepRecord) -> Reply | None:
         """An answer to just this question that has come already."""
         answers = self.job.inbox.answers(f"answer:{record.id}")
+        found = None
         while not answers.empty():
             reply = _reply(record, answers.get_nowait())
-            if reply is not None:
-                return reply
-        return None
+            found = found or reply
+        return found
 
     async def _answer(self, instance: Instance, question: Question) -> Reply:
         record = instance.record
@@ -499,10 +515,15 @@ def _child(action: Action) -> str:
     return new_run_id(prefix) if prefix else ""
 
 
+def child_ticket(run_id: str) -> str:
+    """What names the question whether the run that a step started may go on; it is asked anew each time that run waits."""
+    return f"child.{run_id}"
+
+
 def _asked(record: StepRecord, question: Question) -> dict[str, Any]:
     """The question as it is kept; one that was asked by an earlier process keeps its deadline."""
-    ticket = f"{question.kind}.{record.attempts}.{record.input_hash[:16]}"
-    if record.question is not None and record.question["ticket"] == ticket:
+    ticket = child_ticket(record.child) if question.kind == "child" else f"{question.kind}.{record.attempts}.{record.input_hash[:16]}"
+    if record.question is not None and record.question["ticket"] == ticket and question.kind != "child":
         return dict(record.question)
     start = time.time()
     asked: dict[str, Any] = {
@@ -538,7 +559,7 @@ def _reason(error: Exception) -> str:
 
 def _unanswered(question: Question) -> Reply:
     if question.on_timeout == "fail":
-        raise StepFailed(f"nobody answered within {question.timeout:g} s: {question.prompt}", retryable=False)
+        raise Unanswered(f"nobody answered within {question.timeout:g} s: {question.prompt}", retryable=False)
     return Reply(question.on_timeout, by="timeout", note=f"nobody answered within {question.timeout:g} s")
 
 

@@ -157,10 +157,7 @@ class SQLiteStore:
         return Cached(rows[0][0], payloads.unpack(rows[0][1], self._blobs([rows[0][1]])), rows[0][2], rows[0][3]) if rows else None
 
     def due(self, moment: float, limit: int = 100) -> list[Run]:
-        where = (
-            "(status = 'waiting' AND wake_at > 0 AND wake_at <= ?1 AND lease_until < ?1)"
-            " OR (status IN ('queued', 'running') AND lease_until > 0 AND lease_until < ?1)"
-        )
+        where = "(status = 'waiting' AND wake_at > 0 AND wake_at <= ?1 AND lease_until < ?1) OR (lease_until > 0 AND lease_until < ?1)"
         return self._runs(f"{_UNFINISHED} AND ({where})", (moment,), limit)
 
     def version(self) -> int:

@@ -211,7 +211,7 @@ def stale(runtime: Runtime, run_id: str, ready: Ready) -> list[str]:
 def _is_stale(record: StepRecord | None, fingerprint: str, *, machine: bool) -> bool:
     if record is None:
         return not machine
-    return record.status not in ("completed", "skipped") or _edited(record, fingerprint)
+    return record.status not in ("completed", "skipped") or bool(record.usage.get("failed")) or _edited(record, fingerprint)
 
 
 def _edited(record: StepRecord, fingerprint: str) -> bool:

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_origin
@@ -49,14 +50,15 @@ class Function:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes where the function's own text changes, or its ``__fingerprint__``; what it calls is not looked at."""
+        """Changes with the function's text and the plain values that it holds, not with what it calls; or its own ``__fingerprint__``."""
         text = getattr(self.target, "__fingerprint__", None)
-        try:
-            text = text if isinstance(text, str) else inspect.getsource(self.target)
-        except (OSError, TypeError):
-            code = getattr(self.target, "__code__", None)
-            text = repr((code.co_code, code.co_consts, code.co_names)) if code else repr(self.target)
+        if not isinstance(text, str):
+            text = _text(self.target) + _bound_values(self.target)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @property
+    def wants_context(self) -> bool:
+        return bool(self._context)
 
     @cached_property
     def _context(self) -> str:
@@ -130,7 +132,8 @@ class Function:
         if self._async:
             return await self.target(**given)
         try:
-            return await in_thread(lambda: self.target(**given))
+            result = await in_thread(lambda: self.target(**given))
+            return await result if inspect.iscoroutine(result) else result
         except asyncio.CancelledError:
             if made is not None:
                 made.stop()
@@ -138,6 +141,24 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<function {self.name}>"
+
+
+def _text(function: Any) -> str:
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        return repr((code.co_code, code.co_consts, code.co_names)) if code else repr(function)
+
+
+def _bound_values(function: Any) -> str:
+    """The plain values among a function's defaults and those that it has from the function around it."""
+    values = [*(getattr(function, "__defaults__", None) or ()), *(getattr(function, "__kwdefaults__", None) or {}).values()]
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):
+            values.append(cell.cell_contents)
+    plain = [value for value in values if isinstance(value, str | int | float | bytes)]
+    return repr(plain) if plain else ""
 
 
 def imported(reference: str, folder: Path | None = None) -> Any:

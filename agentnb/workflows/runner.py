@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -499,6 +499,8 @@ def plain(value: Any, step: str) -> Any:
     """
     if type(value) in _PLAIN:
         return value
+    if isinstance(value, Generator):
+        raise StepFailed(f"the step {step!r} returned a generator: return the values themselves, as a list", retryable=False)
     try:
         return to_jsonable_python(value, inf_nan_mode="null", serialize_unknown=False)
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:

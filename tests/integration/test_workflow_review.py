@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import agentnb as anb
-from agentnb.errors import ExecutionCancelled, StoreError
-from agentnb.ports.store import Event
+from agentnb.errors import ConfigurationError, ExecutionCancelled, IllegalTransition, StoreError
+from agentnb.ports.store import FINAL, Event
 from agentnb.runtime import workflow_runs
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.dag import StepError
@@ -308,3 +308,102 @@ async def test_a_sub_workflow_wants_a_mapping() -> None:
     inner = anb.Workflow("inner", inputs={"x": int}).add("a", tool=note)
     with pytest.raises(StepError, match="the inputs of 'inner' are a str, not a mapping"):
         await anb.Workflow("outer").add("sub", workflow=inner, input="text").run()
+
+
+async def test_items_that_failed_are_stale() -> None:
+    async def odd(x: int) -> None:
+        if x == 1:
+            raise ValueError("no")
+
+    flow = anb.Workflow("w").add("each", tool=odd, for_each=[1, 2], input={"x": "${item}"}, on_error="continue")
+    run = await flow.run()
+    assert flow.stale(run.id) == ["each"]
+
+
+async def test_functions_of_one_text_that_hold_other_values_are_not_the_same() -> None:
+    def closure(value: int) -> Any:
+        async def give() -> int:
+            return value
+
+        return give
+
+    def default(value: int) -> Any:
+        async def give(n: int = value) -> int:
+            return n
+
+        return give
+
+    for make in (closure, default):
+        flows = [anb.Workflow("w", outputs={"x": "${steps.a.output}"}).use(f=make(n)).add("a", tool="f", cache=True) for n in (1, 2)]
+        assert [(await flow.run()).outputs["x"] for flow in flows] == [1, 2]
+
+
+async def test_coroutines_are_awaited_and_generators_refused() -> None:
+    def endless() -> Any:
+        while True:
+            yield 1
+
+    flow = anb.Workflow("w", outputs={"x": "${steps.a.output}"}).use(f=lambda x: note(x)).add("a", tool="f", input={"x": 1})
+    assert (await flow.run()).outputs == {"x": 1}
+    with pytest.raises(StepError, match="returned a generator: return the values themselves"):
+        await anb.Workflow("w").add("a", tool=endless).run()
+
+
+async def test_a_context_stays_in_its_process() -> None:
+    def told(context: anb.Context[Any]) -> str:
+        return context.run_id
+
+    with pytest.raises(StepError, match="told takes a context, which stays in this process"):
+        await anb.Workflow("w").add("a", tool=told, executor="process").run()
+
+
+def everything() -> anb.Workflow:
+    broken = {"tool": bad, "idempotent": True, "retry": {"max_attempts": 2, "initial": "1ms"}}
+    flow = machine(outputs={"r": "${steps.R.output.approved}"})
+    flow.state("A", entry=[action("in 1"), action("in 2")], step=action("a"), exit=[action("out")], transitions=[{"to": "B"}])
+    flow.state(
+        "B", step=broken, exit=[action("out")], transitions=[{"to": "B", "on": "error", "when": "attempts < 2"}, {"to": "R", "on": "error"}]
+    )
+    flow.state("R", step={"human": {"prompt": "?"}}, exit=[action("out")], transitions=[{"to": "E", "on": "approved"}])
+    flow.state("E", entry=[action("in")], transitions=[{"to": "T", "on": "go"}]).state("T", transitions=[{"to": "F", "after": "2ms"}])
+    return flow.state("F", entry=[action("in")], final=True)
+
+
+async def lived_through(deaths: int) -> tuple[Any, int]:
+    """A run whose process dies after that many writes, and what it came to; with how often it wrote."""
+    runtime = anb.current()
+    write, writes, dead, run_id = runtime.store.write, 0, False, ""
+
+    def mortal(*records: Any, **fields: Any) -> None:
+        nonlocal writes, dead
+        if dead:
+            raise StoreError("the process is dead")
+        write(*records, **fields)
+        writes += 1
+        dead = writes == deaths
+
+    runtime.store.write = mortal  # type: ignore[method-assign]
+    try:
+        while not run_id or runtime.store.run(run_id).status not in FINAL:
+            dead = False
+            with suppress(StoreError):
+                await (workflow_runs.resume(runtime, run_id, OPTIONS) if run_id else everything().run())
+            run_id = run_id or runtime.runs()[0].id
+            with suppress(StoreError, ConfigurationError, IllegalTransition):
+                for owner, step in workflow_runs.pending(runtime, run_id):
+                    workflow_runs.answer(runtime, owner, step.id, "approve")
+                if not dead and not any(signal.name == "event:go" for signal in runtime.store.signals(run_id)):
+                    workflow_runs.send(runtime, run_id, "go")
+    finally:
+        runtime.store.write = write  # type: ignore[method-assign]
+    run = workflow_runs.get(runtime, run_id)
+    completed = [event.step_id for event in runtime.events(run_id) if event.type == "workflow.step_completed"]
+    assert len(completed) == len(set(completed))
+    return (run.status, run.outputs, states(run), {name: (step.status, step.output) for name, step in run.steps.items()}), writes
+
+
+async def test_a_state_machine_comes_to_the_same_wherever_it_is_killed() -> None:
+    wanted, writes = await lived_through(0)
+    assert wanted[:3] == ("completed", {"r": True}, ["A", "B", "B", "R", "E", "T", "F"])
+    for death in range(1, writes + 1):
+        assert (await lived_through(death))[0] == wanted, death

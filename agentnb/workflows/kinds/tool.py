@@ -31,6 +31,8 @@ class ToolStep:
             await approved(call, function.name, decision.reason)
         try:
             if call.action.executor == "process":
+                if function.wants_context:
+                    raise StepFailed(f"{function.name} takes a context, which stays in this process: use executor: thread", retryable=False)
                 return Result(await executor.call(call.host.executor("process"), function.target, arguments))
             return Result(await function.call(arguments, partial(_context, call)))
         except (AgentNBError, TimeoutError, KeyboardInterrupt):

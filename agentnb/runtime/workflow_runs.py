@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _VISIT = re.compile(r"@\d+")
+_GRACE_SECONDS = 5.0
 _OPEN = frozenset({"running", "waiting", "queued"})
 
 
@@ -285,7 +286,18 @@ def _tell(runtime: Runtime, run_id: str, signal: Signal) -> bool:
     runtime.store.write(*signals)
     for one in signals:
         runtime.watch.deliver(one.run_id)
-    return not runtime.is_alive(runtime.store.run(run.id))
+    return _left_alone(runtime, runtime.store.run(run.id))
+
+
+def _left_alone(runtime: Runtime, run: Run) -> bool:
+    """Whether nobody executes a run that was told something; a sweep then takes it, should whoever told it not go on with it."""
+    if runtime.is_alive(run):
+        return False
+    soon = time.time() + _GRACE_SECONDS
+    if run.status == "waiting" and not 0 < run.wake_at < soon:
+        with suppress(LeaseLost):
+            runtime.store.write(RunChange(run.id, {"wake_at": soon}), fence=Fence(run.id, run.attempt))
+    return True
 
 
 def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data: Any) -> None:

@@ -191,6 +191,17 @@ async def test_what_a_run_is_told_while_it_is_let_go_of_is_not_lost() -> None:
     assert (run.status, run.outputs) == ("completed", {"ok": True})
 
 
+async def test_an_answer_whose_giver_dies_is_acted_on_by_a_sweep() -> None:
+    inner = anb.Workflow("inner").add("ask", human={"prompt": "?"})
+    runtime = anb.current()
+    run = await anb.Workflow("outer").add("sub", workflow=inner).run()
+    assert workflow_runs.answer(runtime, run.id, "ask", "approve")
+    assert await workflow_runs.sweep(runtime, OPTIONS) == []
+    let_time_pass(6)
+    assert await workflow_runs.sweep(runtime, OPTIONS) == [run.id]
+    assert runtime.get(run.id).status == "completed"
+
+
 async def test_sub_workflows_that_wait_end_with_their_run() -> None:
     async def fails_later() -> None:
         await asyncio.sleep(0.1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,10 +16,17 @@ class AgentNBError(Exception):
     Attributes:
         run_id: The run in which it happened, or an empty string.
         usage: What that run had used until then: tokens, cost, calls.
+        reason: What a run that ends with it is said to have failed of: ``error``, ``timed_out``, ``policy`` or ``cancelled``.
     """
 
     run_id: str = ""
+    reason: Literal["error", "timed_out", "policy", "cancelled"] = "error"
     usage: Mapping[str, Any] = MappingProxyType({})
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """An error as the journal keeps it."""
+    return {"type": type(error).__name__, "message": str(error) or type(error).__name__}
 
 
 class ConfigurationError(AgentNBError):
@@ -80,6 +87,8 @@ class PolicyDenied(AgentNBError):
         code: The reason code of the rule, for example ``tool_not_allowed``.
     """
 
+    reason = "policy"
+
     def __init__(self, stage: str, code: str, reason: str) -> None:
         super().__init__(f"refused by policy at {stage} ({code}): {reason}")
         self.stage = stage
@@ -100,12 +109,16 @@ class StepLimitExceeded(ExecutionError):
 class ExecutionTimeout(ExecutionError):
     """The execution took longer than it may."""
 
+    reason = "timed_out"
+
     def __init__(self, what: str, seconds: float) -> None:
         super().__init__(f"{what} timed out after {seconds:g} s: raise its timeout, or give it less to do")
 
 
 class ExecutionCancelled(ExecutionError):
     """Someone cancelled the run."""
+
+    reason = "cancelled"
 
 
 class OutputInvalid(ExecutionError):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from agentnb.errors import AgentNBError, ConfigurationError, ExecutionCancelled, ExecutionTimeout, PolicyDenied
+from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.notebook.tables import Table
 from agentnb.notebook.view import printable
 from agentnb.secrets import to_json
@@ -20,6 +20,7 @@ from agentnb.secrets import to_json
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 FAILED, USAGE, REFUSED, TIMED_OUT, INTERRUPTED = 1, 2, 3, 4, 130
+_CODES = {"policy": REFUSED, "timed_out": TIMED_OUT, "cancelled": INTERRUPTED}
 
 
 @contextmanager
@@ -35,13 +36,9 @@ def exit_codes(*, as_json: bool = False) -> Iterator[None]:
 
 def code_of(error: BaseException) -> int:
     """The exit code of an error."""
-    reason = getattr(error, "reason", "")
-    if isinstance(error, PolicyDenied) or reason == "policy":
-        return REFUSED
-    if isinstance(error, ExecutionTimeout) or reason == "timed_out":
-        return TIMED_OUT
-    if isinstance(error, ExecutionCancelled):
-        return INTERRUPTED
+    code = _CODES.get(getattr(error, "reason", ""))
+    if code is not None:
+        return code
     return USAGE if isinstance(error, ConfigurationError) else FAILED
 
 

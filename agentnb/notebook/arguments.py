@@ -97,13 +97,9 @@ def parse(line: str) -> AgentArguments | None:
     Raises:
         ConfigurationError: The line can't be understood.
     """
-    found = parsed(parser(), line)
+    found = parsed_cell(parser(), line)
     if found is None:
         return None
-    if found["record"] and found["replay"]:
-        raise ConfigurationError("%%agent: --record and --replay exclude each other: record first, then replay")
-    if found["variable"] and not found["variable"].isidentifier():
-        raise ConfigurationError(f"%%agent: -o {found['variable']!r}: that is no name for a variable")
     if found["timeout"] is not None and not 0 < found["timeout"] < float("inf"):
         raise ConfigurationError(f"%%agent: --timeout {found['timeout']}: must be a number of seconds above 0")
     return AgentArguments(**{**found, "tools": names(found["tools"]), "context": names(found["context"])})
@@ -123,6 +119,22 @@ def parsed(options: CellParser, line: str) -> dict[str, Any] | None:
         return vars(options.parse_args(words))
     except _HelpShown:
         return None
+
+
+def parsed_cell(options: CellParser, line: str) -> dict[str, Any] | None:
+    """Like ``parsed``, for the first line of a cell, which has ``--record``, ``--replay`` and ``-o``.
+
+    Raises:
+        ConfigurationError: The line can't be understood, or contradicts itself.
+    """
+    found = parsed(options, line)
+    if found is None:
+        return None
+    if found["record"] and found["replay"]:
+        raise ConfigurationError(f"{options.prog}: --record and --replay exclude each other: record first, then replay")
+    if found["variable"] and not found["variable"].isidentifier():
+        raise ConfigurationError(f"{options.prog}: -o {found['variable']!r}: that is no name for a variable")
+    return found
 
 
 def names(text: str) -> tuple[str, ...]:

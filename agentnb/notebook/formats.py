@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from agentnb.runtime.shown import duration
+
+__all__ = ["GLYPHS", "ago", "count", "duration", "plural", "usage_line"]
+
 GLYPHS = {
     "queued": "○",
     "running": "◐",
@@ -17,17 +21,6 @@ GLYPHS = {
     "stale": "◇",
     "replayed": "⟲",
 }
-
-
-def duration(milliseconds: float) -> str:
-    """``820 ms``, ``12.4 s``, ``3 m 05 s``."""
-    if milliseconds < 999.5:
-        return f"{milliseconds:.0f} ms"
-    seconds = milliseconds / 1000
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} m {rest:02d} s"
 
 
 def count(number: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agentnb.errors import ConfigurationError
-from agentnb.notebook.arguments import CellParser, parsed
+from agentnb.notebook.arguments import CellParser, parsed_cell
 from agentnb.notebook.interpolation import interpolate
 
 _VARIABLE = re.compile(r"\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
@@ -70,13 +70,9 @@ def parse(line: str) -> WorkflowArguments | None:
     Raises:
         ConfigurationError: The line can't be understood.
     """
-    found = parsed(parser(), line)
+    found = parsed_cell(parser(), line)
     if found is None:
         return None
-    if found["record"] and found["replay"]:
-        raise ConfigurationError("%%workflow: --record and --replay exclude each other: record first, then replay")
-    if found["variable"] and not found["variable"].isidentifier():
-        raise ConfigurationError(f"%%workflow: -o {found['variable']!r}: that is no name for a variable")
     if found["start"] and not found["rerun"]:
         raise ConfigurationError("%%workflow: --from needs --rerun RUN: which run shall the other results come from?")
     run = found["run"] or bool(found["rerun"])

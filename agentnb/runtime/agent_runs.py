@@ -15,7 +15,7 @@ from agentnb.agents.execution import Execution, Job, Listener, Outcome
 from agentnb.agents.identity import new_run_id
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import Identity
-from agentnb.errors import AgentNBError, ExecutionCancelled, ExecutionTimeout, IllegalTransition, LeaseLost, PolicyDenied, StoreError
+from agentnb.errors import AgentNBError, ExecutionCancelled, IllegalTransition, LeaseLost, PolicyDenied, StoreError, described
 from agentnb.ports.store import FINAL, AgentRecord, Fence, Reason, Run, RunChange, Status, now
 from agentnb.runtime.approvals import UNAVAILABLE, Presenter, RunApprover
 from agentnb.runtime.journal import Past, RunJournal
@@ -242,24 +242,31 @@ def _release(runtime: Runtime, run: Run, error: PolicyDenied) -> None:
 
 def _end(runtime: Runtime, run: Run, identity: Identity, execution: Execution | None, error: BaseException) -> None:
     """Write down that it failed, as far as the store can still be written; a run that was taken over is left alone."""
-    status, reason = _classified(error)
+    status, reason = classified(error)
     usage = _usage(execution) if execution else {}
     if isinstance(error, AgentNBError):
         error.run_id, error.usage = run.id, usage
-    described = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
     milliseconds = execution.milliseconds if execution else 0.0
-    change = {"status": status, "reason": reason, "error": described, "owner": "", "lease_until": 0.0, "ended_at": now(), "usage": usage}
-    event = identity.event("agent.failed", status=status, milliseconds=milliseconds, reason=reason, error=described, usage=usage)
+    change = {
+        "status": status,
+        "reason": reason,
+        "error": described(error),
+        "owner": "",
+        "lease_until": 0.0,
+        "ended_at": now(),
+        "usage": usage,
+    }
+    event = identity.event("agent.failed", status=status, milliseconds=milliseconds, reason=reason, error=described(error), usage=usage)
     with suppress(StoreError, LeaseLost):
         runtime.store.write(event, RunChange(run.id, change), fence=Fence(run.id, run.attempt))
 
 
-def _classified(error: BaseException) -> tuple[Status, Reason]:
+def classified(error: BaseException) -> tuple[Status, Reason]:
+    """How a run ends that ends with this error."""
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | ExecutionCancelled):
         return "cancelled", "cancelled"
-    if isinstance(error, ExecutionTimeout):
-        return "failed", "timed_out"
-    return ("failed", "policy") if isinstance(error, PolicyDenied) else ("failed", "error")
+    reason: Reason = error.reason if isinstance(error, AgentNBError) else "error"
+    return "failed", reason
 
 
 def _usage(execution: Execution) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from agentnb.agents import trace as agent_trace
 from agentnb.errors import ConfigurationError
 from agentnb.ports.store import Definition, Event, Run
 from agentnb.runtime.diff import DefinitionDiff, RunDiff, RunSide, StepDiff, StepSide
-from agentnb.runtime.workflow_runs import usage_of
+from agentnb.runtime.workflow_results import usage_of
 from agentnb.workflows import trace as workflow_trace
 from agentnb.workflows.documents.differences import same
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from agentnb.ports.store import FINAL
 from agentnb.runtime.report import Failure, Items, Report, StateVisit, StepReport, Wait
-from agentnb.runtime.workflow_results import WorkflowRun
-from agentnb.runtime.workflow_runs import usage_of
+from agentnb.runtime.workflow_results import WorkflowRun, usage_of
 from agentnb.workflows.graph import graph_of
 from agentnb.workflows.spec import OUTCOMES, Compensate, Goto
 from agentnb.workflows.trace import ENDED, StepRecord

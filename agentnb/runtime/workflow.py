@@ -135,11 +135,6 @@ class Workflow:
             raise WorkflowSpecError(errors)
         return spec
 
-    @property
-    def spec_agents(self) -> Mapping[str, Any]:
-        """The agents that the document brings along."""
-        return self.spec.agents
-
     def add(self, step: str, **fields: Any) -> Workflow:
         """Add a step; the kind is the key, as in the file: ``wf.add("search", tool=search, input={"query": "${inputs.q}"})``.
 
@@ -273,7 +268,7 @@ class Workflow:
     def validate(self) -> list[Finding]:
         """Everything that is wrong with it, each with place, cause and mend; names that can't be found here included."""
         spec, findings = validate(
-            self._data, document=self._document, file=self._document.file if self._document else "", resolver=_Resolver(self)
+            self._data, document=self._document, file=self._document.file if self._document else "", resolver=Finder(self.runtime, self)
         )
         self._checked = (spec, findings)
         return findings
@@ -351,24 +346,6 @@ class Workflow:
     def __repr__(self) -> str:
         parts = self._data.get("steps") or self._data.get("states") or {}
         return f"<workflow {self.name}: {len(parts)} {'steps' if 'steps' in self._data else 'states'}>"
-
-
-class _Resolver:
-    """Answers the validator; what is no error of ours becomes one."""
-
-    def __init__(self, workflow: Workflow) -> None:
-        self._finder = Finder(workflow.runtime, workflow)
-        self._workflow = workflow
-
-    def tool(self, name: str) -> Mapping[str, Any] | None:
-        return self._finder.tool(name)
-
-    def agent(self, name: str) -> None:
-        if name not in self._workflow.to_dict().get("agents", {}) and name not in self._workflow.agents:
-            self._workflow.runtime.agents.find(name)
-
-    def workflow(self, target: Any) -> Mapping[str, Any] | None:
-        return self._finder.workflow(target)
 
 
 async def run(workflow: Workflow | str | Path, inputs: Mapping[str, Any] | None = None, **arguments: Any) -> WorkflowRun:

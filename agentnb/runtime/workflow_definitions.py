@@ -165,7 +165,7 @@ class Finder:
 
     def agent(self, name: str) -> None:
         """Check that it is there."""
-        if name not in self._workflow.spec_agents and name not in self._workflow.agents:
+        if name not in self._workflow.to_dict().get("agents", {}) and name not in self._workflow.agents:
             self._runtime.agents.find(name)
 
     def workflow(self, target: SubWorkflow) -> Mapping[str, Any] | None:

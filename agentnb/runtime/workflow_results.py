@@ -93,3 +93,26 @@ def made(
         run.parent,
         rerun_of,
     )
+
+
+def usage_of(records: Mapping[str, StepRecord]) -> dict[str, Any]:
+    """Totals over the steps that a run has done itself."""
+    total: dict[str, Any] = {
+        "steps": 0,
+        "replayed": 0,
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "model_calls": 0,
+        "tool_calls": 0,
+        "cost": 0.0,
+    }
+    for record in records.values():
+        total["steps"] += record.status == "completed"
+        total["replayed"] += bool(record.source)
+        if record.source:
+            continue
+        for name in ("input_tokens", "output_tokens", "model_calls", "tool_calls"):
+            total[name] += record.usage.get(name) or 0
+        cost = record.usage.get("cost", 0.0)
+        total["cost"] = None if total["cost"] is None or cost is None else total["cost"] + cost
+    return total

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -24,30 +23,30 @@ from agentnb.errors import (
     ExecutionTimeout,
     IllegalTransition,
     LeaseLost,
-    PolicyDenied,
     StoreError,
+    described,
 )
 from agentnb.policy import Check
-from agentnb.ports.store import FINAL, Event, Fence, Reason, Record, Run, RunChange, Signal, Status, now
+from agentnb.ports.store import FINAL, Event, Fence, Record, Run, RunChange, Signal, Status, now
+from agentnb.runtime import agent_runs
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.watch import ActiveRun
 from agentnb.runtime.workflow_definitions import Ready, load
-from agentnb.runtime.workflow_results import WorkflowRun, made, result_of
+from agentnb.runtime.workflow_results import WorkflowRun, made, result_of, usage_of
 from agentnb.secrets import to_json
-from agentnb.workflows.dag import DagExecutor, StepError, Suspended
+from agentnb.workflows.dag import DagExecutor, Suspended
 from agentnb.workflows.kinds.call import Kind
 from agentnb.workflows.ledger import Ledger, tell
 from agentnb.workflows.machine import MachineExecutor
 from agentnb.workflows.runner import Job, Past, Presenter, child_ticket
 from agentnb.workflows.spec import WorkflowError
-from agentnb.workflows.trace import Identity, StepRecord, steps_of
+from agentnb.workflows.trace import Identity, StepRecord, place_of, steps_of
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
 
 
 _log = logging.getLogger(__name__)
-_VISIT = re.compile(r"@\d+")
 _GRACE_SECONDS = 5.0
 _OPEN = frozenset({"running", "waiting", "queued"})
 
@@ -202,7 +201,7 @@ def stale(runtime: Runtime, run_id: str, ready: Ready) -> list[str]:
     Of a state machine, those that were edited since they last ran; what it does after them can't be known.
     """
     records = steps_of(runtime.store.events(runtime.store.run(run_id).id))
-    latest = {_VISIT.sub("", name): record for name, record in records.items()}
+    latest = {place_of(name): record for name, record in records.items()}
     machine = ready.spec.kind != "dag"
     changed = [name for name in ready.spec.actions() if _is_stale(latest.get(name), ready.fingerprints[name], machine=machine)]
     behind = set(changed) if machine else ready.graph.downstream(changed)
@@ -354,8 +353,6 @@ def end_ownerless(runtime: Runtime, run: Run) -> None:
 
 def _end_child(runtime: Runtime, record: StepRecord) -> None:
     """End the run that a cancelled step has started, where that waits by itself."""
-    from agentnb.runtime import agent_runs
-
     child = _maybe(runtime, record.child) if record.child else None
     if child is not None and child.status not in FINAL and not runtime.is_alive(child):
         (agent_runs.end_ownerless if child.kind == "agent" else end_ownerless)(runtime, child)
@@ -469,29 +466,6 @@ def _kinds(ready: Ready) -> dict[str, Kind]:
     return {kind: plugins.load("agentnb.steps", kind)() for kind in {action.kind for action in ready.spec.actions().values()}}
 
 
-def usage_of(records: Mapping[str, StepRecord]) -> dict[str, Any]:
-    """Totals over the steps that a run has done itself."""
-    total: dict[str, Any] = {
-        "steps": 0,
-        "replayed": 0,
-        "input_tokens": 0,
-        "output_tokens": 0,
-        "model_calls": 0,
-        "tool_calls": 0,
-        "cost": 0.0,
-    }
-    for record in records.values():
-        total["steps"] += record.status == "completed"
-        total["replayed"] += bool(record.source)
-        if record.source:
-            continue
-        for name in ("input_tokens", "output_tokens", "model_calls", "tool_calls"):
-            total[name] += record.usage.get(name) or 0
-        cost = record.usage.get("cost", 0.0)
-        total["cost"] = None if total["cost"] is None or cost is None else total["cost"] + cost
-    return total
-
-
 def _suspend(runtime: Runtime, run: Run, waiting: Suspended) -> None:
     change = RunChange(run.id, {"status": "waiting", "owner": "", "lease_until": 0.0, "wake_at": waiting.wake_at})
     event = _identity(run).event("workflow.suspended", "waiting", wake_at=waiting.wake_at)
@@ -500,12 +474,11 @@ def _suspend(runtime: Runtime, run: Run, waiting: Suspended) -> None:
 
 def _end(runtime: Runtime, run: Run, error: BaseException, milliseconds: float, records: Mapping[str, StepRecord]) -> None:
     """Write down that it failed, as far as the store can still be written; a run that was taken over is left alone."""
-    status, reason = _classified(error)
+    status, reason = agent_runs.classified(error)
     if isinstance(error, AgentNBError):
         error.run_id = run.id
-    described = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
-    event = _identity(run).event("workflow.failed", status, reason=reason, error=described, execution_time_ms=milliseconds)
-    change = RunChange(run.id, {"reason": reason, "error": described, **_ended(status, usage_of(records) if records else {})})
+    event = _identity(run).event("workflow.failed", status, reason=reason, error=described(error), execution_time_ms=milliseconds)
+    change = RunChange(run.id, {"reason": reason, "error": described(error), **_ended(status, usage_of(records) if records else {})})
     with suppress(StoreError, LeaseLost):
         runtime.store.write(event, change, fence=Fence(run.id, run.attempt))
         _end_children(runtime, records)
@@ -519,15 +492,6 @@ def _end_children(runtime: Runtime, records: Mapping[str, StepRecord]) -> None:
 
 def _ended(status: Status, usage: Mapping[str, Any]) -> dict[str, Any]:
     return {"status": status, "owner": "", "lease_until": 0.0, "wake_at": 0.0, "ended_at": now(), "usage": usage}
-
-
-def _classified(error: BaseException) -> tuple[Status, Reason]:
-    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | ExecutionCancelled):
-        return "cancelled", "cancelled"
-    if isinstance(error, ExecutionTimeout) or (isinstance(error, StepError) and error.reason == "timed_out"):
-        return "failed", "timed_out"
-    refused = isinstance(error, PolicyDenied) or (isinstance(error, StepError) and error.reason == "policy")
-    return ("failed", "policy") if refused else ("failed", "error")
 
 
 def _identity(run: Run) -> Identity:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from agentnb.errors import AgentNBError, ExecutionError
 from agentnb.workflows.expressions import ExpressionError
@@ -31,7 +31,7 @@ class StepError(ExecutionError):
         error = record.error or {"type": "", "message": record.reason}
         super().__init__(f"step {record.id!r} failed: {error['type']}: {error['message']}")
         self.step = record.id
-        self.reason = record.reason
+        self.reason = cast("Any", record.reason)
 
 
 class Suspended(AgentNBError):
@@ -111,7 +111,7 @@ class DagExecutor:
             await self._stop()
         if self.failure is not None:
             raise StepError(self.failure)
-        return self._outputs()
+        return self.runner.outputs({})
 
     def _restore(self) -> None:
         """Take over what earlier processes have finished."""
@@ -407,8 +407,3 @@ class DagExecutor:
             if record.status == "running":
                 record.status, record.reason = ("failed", "error") if record.error else ("cancelled", "")
                 self._job.ledger.add(self._job.identity.step_event(record))
-
-    def _outputs(self) -> dict[str, Any]:
-        from agentnb.workflows.expressions import Template
-
-        return {name: Template(value).resolve(self.runner.scope({})) for name, value in self._job.spec.outputs.items()}

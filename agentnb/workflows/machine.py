@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -12,13 +11,12 @@ from typing import Any
 from agentnb.errors import ExecutionError
 from agentnb.ports.store import RunChange
 from agentnb.workflows.dag import PATIENCE_SECONDS, StepError, Suspended
-from agentnb.workflows.expressions import Condition, Template
+from agentnb.workflows.expressions import Condition
 from agentnb.workflows.runner import Instance, Job, StepRunner
 from agentnb.workflows.spec import OUTCOMES, Action, State, Transition
-from agentnb.workflows.trace import ENDED, StepRecord
+from agentnb.workflows.trace import ENDED, StepRecord, place_of
 
 _BAD = ("error", "timed_out")
-_VISIT = re.compile(r"@\d+")
 
 
 class NoTransition(ExecutionError):
@@ -94,7 +92,7 @@ class MachineExecutor:
             raise StepError(failed)
         if state.status == "failed":
             raise FailedState(self.state)
-        return {name: Template(value).resolve(self.runner.scope(self._values)) for name, value in spec.outputs.items()}
+        return self.runner.outputs(self._values)
 
     @property
     def _values(self) -> dict[str, Any]:
@@ -109,7 +107,7 @@ class MachineExecutor:
             if record.status in ENDED:
                 self.runner.records[name] = record
                 if record.status != "cancelled":
-                    self.runner.values[_VISIT.sub("", name)] = record.value
+                    self.runner.values[place_of(name)] = record.value
         if not visits:
             return False
         last = visits[-1]

@@ -17,12 +17,12 @@ from typing import Any, Protocol
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from agentnb.agents.identity import new_run_id
-from agentnb.errors import ExecutionCancelled, ExecutionTimeout, PolicyDenied
+from agentnb.errors import ExecutionCancelled, ExecutionTimeout, PolicyDenied, described
 from agentnb.policy import Check, PolicyEngine
 from agentnb.ports.store import Cached, RunChange, now
 from agentnb.secrets import plain_json
 from agentnb.workflows.callables import Function
-from agentnb.workflows.expressions import ExpressionError, Scope
+from agentnb.workflows.expressions import ExpressionError, Scope, Template
 from agentnb.workflows.graph import CompiledStep
 from agentnb.workflows.kinds.call import Call, Kind, Question, Reply, Result, StepFailed
 from agentnb.workflows.ledger import Ledger
@@ -47,7 +47,7 @@ class Presenter(Protocol):
     """A surface with a person in front of it."""
 
     def present_question(self, run_id: str, step: StepRecord) -> None:
-        """Show what ``step.question`` asks, and return at once; the answer comes through ``Runtime.answer_step``."""
+        """Show what ``step.question`` asks, and return at once; the answer comes through ``workflow_runs.answer``."""
         ...
 
 
@@ -159,6 +159,11 @@ class StepRunner:
         """What expressions see."""
         return Scope(self.values, {**self._base, **values} if values else self._base)
 
+    def outputs(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The workflow's outputs, as its steps are now."""
+        scope = self.scope(values)
+        return {name: Template(value).resolve(scope) for name, value in self.job.spec.outputs.items()}
+
     def prepare(self, instance: Instance) -> bool:
         """Resolve its input; True where it has ended with that: it failed, or its result is known."""
         record, compiled = instance.record, instance.compiled
@@ -220,7 +225,7 @@ class StepRunner:
         """Note what a step failed of."""
         record.status, record.reason = "failed", reason
         record.outcome = "timed_out" if reason == "timed_out" else "error"
-        record.error = {"type": type(error).__name__, "message": str(error) or type(error).__name__}
+        record.error = described(error)
         record.usage = getattr(error, "usage", {})
 
     def settle(self, instance: Instance, next_steps: tuple[str, ...] = ()) -> None:
@@ -438,7 +443,7 @@ class StepRunner:
     async def _back_off(self, instance: Instance, wait: float, error: BaseException) -> None:
         record = instance.record
         record.status, record.retry_at = "queued", time.time() + wait
-        record.error = {"type": type(error).__name__, "message": str(error)}
+        record.error = described(error)
         self.job.ledger.add(self.job.identity.step_event(record))
         self.job.ledger.commit()
         await asyncio.sleep(wait)
@@ -553,9 +558,7 @@ def _reply(record: StepRecord, payload: Any) -> Reply | None:
 
 def _reason(error: Exception) -> str:
     """Why a step failed: what a run that it started failed of counts as its own."""
-    if isinstance(error, ExecutionTimeout):
-        return "timed_out"
-    found = getattr(error, "reason", "")
+    found = getattr(error, "reason", "error")
     return found if found in ("timed_out", "policy") else "error"
 
 

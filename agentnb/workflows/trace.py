@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -9,6 +10,7 @@ from typing import Any
 
 from agentnb.ports.store import Event, now
 
+_VISIT = re.compile(r"@\d+")
 ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 
@@ -112,6 +114,11 @@ class Identity:
         }
         data.update({name: value for name, value in zip(_EXTRA, _extra(step), strict=True) if value})
         return Event(type_, data, self.run_id, step.id, step.input_hash)
+
+
+def place_of(step_id: str) -> str:
+    """Where a state machine's step stands in the document: its ID without the visit."""
+    return _VISIT.sub("", step_id)
 
 
 def steps_of(events: Iterable[Event]) -> dict[str, StepRecord]:

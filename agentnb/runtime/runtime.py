@@ -27,7 +27,7 @@ from agentnb.runtime.results import AgentResult
 from agentnb.runtime.watch import Watch
 
 if TYPE_CHECKING:
-    from agentnb.workflows.runner import Presenter as QuestionPresenter
+    from agentnb.workflows.job import Presenter as QuestionPresenter
 
 _ANSWER = "answer:"
 

@@ -20,8 +20,8 @@ from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.callables import Function
 from agentnb.workflows.documents import Document, Finding, WorkflowSpecError, editing
+from agentnb.workflows.job import Presenter
 from agentnb.workflows.planning import Plan, plan
-from agentnb.workflows.runner import Presenter
 from agentnb.workflows.spec import KINDS, WorkflowSpec
 from agentnb.workflows.validation import validate
 

@@ -34,11 +34,12 @@ from agentnb.runtime.watch import ActiveRun
 from agentnb.runtime.workflow_definitions import Ready, load
 from agentnb.runtime.workflow_results import WorkflowRun, made, result_of, usage_of
 from agentnb.secrets import to_json
+from agentnb.workflows.asking import child_ticket
 from agentnb.workflows.dag import DagExecutor, Suspended
+from agentnb.workflows.job import Job, Past, Presenter
 from agentnb.workflows.kinds.call import Kind
 from agentnb.workflows.ledger import Ledger, tell
 from agentnb.workflows.machine import MachineExecutor
-from agentnb.workflows.runner import Job, Past, Presenter, child_ticket
 from agentnb.workflows.spec import WorkflowError
 from agentnb.workflows.trace import Identity, StepRecord, place_of, steps_of
 

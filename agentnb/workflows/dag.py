@@ -11,7 +11,8 @@ from typing import Any, cast
 from agentnb.errors import AgentNBError, ExecutionError
 from agentnb.workflows.expressions import ExpressionError
 from agentnb.workflows.graph import Graph, handler_of
-from agentnb.workflows.runner import Instance, Job, StepRunner
+from agentnb.workflows.job import Instance, Job
+from agentnb.workflows.runner import StepRunner
 from agentnb.workflows.spec import Compensate, Goto, Step, WorkflowError
 from agentnb.workflows.trace import ENDED, StepRecord
 

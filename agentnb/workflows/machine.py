@@ -12,7 +12,8 @@ from agentnb.errors import ExecutionError
 from agentnb.ports.store import RunChange
 from agentnb.workflows.dag import PATIENCE_SECONDS, StepError, Suspended
 from agentnb.workflows.expressions import Condition
-from agentnb.workflows.runner import Instance, Job, StepRunner
+from agentnb.workflows.job import Instance, Job
+from agentnb.workflows.runner import StepRunner
 from agentnb.workflows.spec import OUTCOMES, Action, State, Transition
 from agentnb.workflows.trace import ENDED, StepRecord, place_of
 

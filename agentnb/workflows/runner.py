@@ -6,28 +6,25 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from agentnb.agents.identity import new_run_id
 from agentnb.errors import ExecutionCancelled, ExecutionTimeout, PolicyDenied, described
-from agentnb.policy import Check, PolicyEngine
-from agentnb.ports.store import Cached, RunChange, now
+from agentnb.policy import Check
+from agentnb.ports.store import Cached, now
 from agentnb.secrets import plain_json
-from agentnb.workflows.callables import Function
+from agentnb.workflows.asking import Asker
 from agentnb.workflows.expressions import ExpressionError, Scope, Template
-from agentnb.workflows.graph import CompiledStep
-from agentnb.workflows.kinds.call import Call, Kind, Question, Reply, Result, StepFailed
-from agentnb.workflows.ledger import Ledger
-from agentnb.workflows.spec import Action, Cache, Webhook, WorkflowSpec
-from agentnb.workflows.trace import ENDED, Identity, StepRecord
+from agentnb.workflows.job import Instance, Job
+from agentnb.workflows.kinds.call import Call, Question, Result, StepFailed
+from agentnb.workflows.spec import Action, Cache, Webhook
+from agentnb.workflows.trace import ENDED, StepRecord
 
 _EMPTY = "[null,{}]"
 _EMPTY_HASH = hashlib.sha256(_EMPTY.encode()).hexdigest()
@@ -37,105 +34,12 @@ _CONTINUES = frozenset({"agent", "workflow", "human"})
 """Kinds that go on where they were: what they have begun is a run or a question of its own."""
 
 
-class Inbox(Protocol):
-    """What the run is told."""
-
-    def answers(self, name: str) -> asyncio.Queue[Any]: ...
-
-
-class Presenter(Protocol):
-    """A surface with a person in front of it."""
-
-    def present_question(self, run_id: str, step: StepRecord) -> None:
-        """Show what ``step.question`` asks, and return at once; the answer comes through ``workflow_runs.answer``."""
-        ...
-
-
-@dataclass(frozen=True)
-class Past:
-    """What is known before a run begins or goes on.
-
-    Attributes:
-        own: Steps of this very run, by earlier processes.
-        visits: A state machine's ``workflow.state_entered`` events so far, by earlier processes.
-        source: Run that is run again, and steps: what it came to.
-        fresh: Steps that are run anew in any case.
-    """
-
-    own: Mapping[str, StepRecord] = field(default_factory=dict)
-    visits: Sequence[Mapping[str, Any]] = ()
-    source: str = ""
-    steps: Mapping[str, StepRecord] = field(default_factory=dict)
-    fresh: frozenset[str] = frozenset()
-
-    def repeated(self, key: str, record: StepRecord) -> StepRecord | None:
-        """The same step of the run that is run again, where its input and its definition are the same."""
-        found = self.steps.get(record.id)
-        if found is None or key in self.fresh or found.status != "completed":
-            return None
-        return found if (found.input_hash, found.fingerprint) == (record.input_hash, record.fingerprint) else None
-
-
-@dataclass
-class Job:
-    """A run that is to be executed, and what it may use."""
-
-    spec: WorkflowSpec
-    compiled: Mapping[str, CompiledStep]
-    identity: Identity
-    inputs: Mapping[str, Any]
-    env: Mapping[str, str]
-    functions: Mapping[str, Function]
-    fingerprints: Mapping[str, str]
-    folder: Path
-    policy: PolicyEngine
-    ledger: Ledger
-    inbox: Inbox
-    kinds: Mapping[str, Kind]
-    cached: Callable[[str], Cached | None]
-    host: Any = None
-    past: Past = field(default_factory=Past)
-    presenter: Presenter | None = None
-
-
-class Unanswered(StepFailed):
-    """Nobody answered in time."""
-
-    reason = "timed_out"
-
-
-class Instance:
-    """A step that is to be performed: one of the spec, an item of a fan-out, or a visit of a state.
-
-    Attributes:
-        key: Its place in the spec.
-        values: What its expressions see besides steps, inputs, env and run.
-        continued: The status in which an earlier process left it, or empty.
-        limit: The time-out of the attempt that goes on. whole: That of all attempts together.
-    """
-
-    __slots__ = ("action", "compiled", "continued", "idempotent", "key", "limit", "parts", "record", "text", "values", "whole")
-
-    def __init__(self, key: str, record: StepRecord, action: Action, compiled: CompiledStep, values: Mapping[str, Any]) -> None:
-        self.key = key
-        self.record = record
-        self.action = action
-        self.compiled = compiled
-        self.values = values
-        self.parts: Mapping[str, Any] = {}
-        self.text = ""
-        self.continued = ""
-        self.idempotent = False
-        self.limit: asyncio.Timeout | None = None
-        self.whole: asyncio.Timeout | None = None
-
-
 class StepRunner:
     """Performs the steps of one run.
 
     Args:
         job: The run.
-        on_wait: Is called when a step begins or ends to wait for somebody.
+        on_wait: Is called when a step begins to wait for somebody.
 
     Attributes:
         records: Every step so far.
@@ -147,8 +51,8 @@ class StepRunner:
         self.job = job
         self.records: dict[str, StepRecord] = {}
         self.values: dict[str, Any] = {}
-        self.waiting: dict[str, float] = {}
-        self._on_wait = on_wait
+        self._asker = Asker(job, on_wait)
+        self.waiting = self._asker.waiting
         self._base = {
             "inputs": job.inputs,
             "env": job.env,
@@ -298,7 +202,7 @@ class StepRunner:
             record.child,
             bool(instance.continued),
             job.ledger.add,
-            partial(self.ask, instance),
+            partial(self._asker.ask, instance),
             record.question if instance.continued == "waiting" else None,
         )
 
@@ -309,101 +213,6 @@ class StepRunner:
             self.job.policy.enforce(Check("tool_result", text, self.job.spec.name, record.id))
         record.status, record.outcome, record.output = "completed", result.outcome, output
         record.usage, record.error, record.reason = result.usage, None, ""
-
-    async def ask(self, instance: Instance, question: Question) -> Reply:
-        """Write the question down, show it, and wait for the answer; time-outs of the step stand still meanwhile.
-
-        Raises:
-            StepFailed: Nobody answered in time, and the question says that this is a failure.
-        """
-        record = instance.record
-        asked = _asked(record, question)
-        record.status, record.question = "waiting", asked
-        given = self._given(record)
-        if given is not None:
-            self._answered(record, given)
-            return given
-        left, whole_left = _pause(instance.limit), _pause(instance.whole)
-        self._wait_until(record)
-        self._on_wait(instance)
-        try:
-            if self.job.presenter is not None and question.kind != "callback":
-                self.job.presenter.present_question(self.job.identity.run_id, record)
-            reply = await self._answer(instance, question)
-        finally:
-            self.waiting.pop(record.id, None)
-        _go_on(instance.limit, left)
-        _go_on(instance.whole, whole_left)
-        self._answered(record, reply)
-        return reply
-
-    def _wait_until(self, record: StepRecord) -> None:
-        """Write down that it waits, and until when."""
-        asked = record.question or {}
-        self.waiting[record.id] = min(asked["due"] or float("inf"), asked.get("escalate_at") or float("inf"))
-        nearest = min(self.waiting.values())
-        self.job.ledger.add(
-            self.job.identity.step_event(record),
-            RunChange(self.job.identity.run_id, {"status": "waiting", "wake_at": nearest if nearest < float("inf") else 0.0}),
-            sync=True,
-        )
-        self.job.ledger.commit()
-
-    def _answered(self, record: StepRecord, reply: Reply) -> None:
-        record.status = "running"
-        answered = self.job.identity.event(
-            "workflow.step_answered", "running", step_id=record.id, verdict=reply.verdict, answer=reply.data, by=reply.by, note=reply.note
-        )
-        self.job.ledger.add(
-            replace(answered, step_id=record.id),
-            self.job.identity.step_event(record),
-            RunChange(self.job.identity.run_id, {"status": "waiting" if self.waiting else "running"}),
-            sync=True,
-        )
-        self.job.ledger.commit()
-
-    def _given(self, record: StepRecord) -> Reply | None:
-        """An answer to just this question that has come already."""
-        answers = self.job.inbox.answers(f"answer:{record.id}")
-        found = None
-        while not answers.empty():
-            reply = _reply(record, answers.get_nowait())
-            found = found or reply
-        return found
-
-    async def _answer(self, instance: Instance, question: Question) -> Reply:
-        record = instance.record
-        asked = record.question or {}
-        answers = self.job.inbox.answers(f"answer:{record.id}")
-        while True:
-            moments = [moment for moment in (asked["due"], asked.get("escalate_at", 0)) if moment]
-            wait = max(min(moments) - time.time(), 0) if moments else None
-            with suppress(TimeoutError):
-                reply = _reply(record, await asyncio.wait_for(answers.get(), wait))
-                if reply is not None:
-                    return reply
-                continue
-            if asked.get("escalate_at", 0) and asked["escalate_at"] <= time.time():
-                asked = self._escalate(instance, question, asked)
-            if asked["due"] and asked["due"] <= time.time():
-                return _unanswered(question)
-
-    def _escalate(self, instance: Instance, question: Question, asked: Mapping[str, Any]) -> dict[str, Any]:
-        record, number = instance.record, asked["escalated"]
-        target = question.escalate[number]
-        later = question.escalate[number + 1].after if number + 1 < len(question.escalate) else 0
-        changed = {
-            **asked,
-            "assignee": target.to,
-            "escalated": number + 1,
-            "escalate_at": asked["escalate_at"] + later if later else 0,
-        }
-        record.question = changed
-        self._wait_until(record)
-        self._on_wait(instance)
-        if self.job.presenter is not None:
-            self.job.presenter.present_question(self.job.identity.run_id, record)
-        return changed
 
     async def _may_go_on(self, instance: Instance) -> bool:
         """Whether a step that an earlier process has begun may be begun again; its record says the end where it may not."""
@@ -418,7 +227,7 @@ class StepRunner:
         if instance.idempotent or record.kind in _CONTINUES:
             return True
         prompt = f"The process died while {record.id!r} was running: it may have done its work already, or not."
-        reply = await self.ask(instance, Question("interrupted", prompt, shown=record.input))
+        reply = await self._asker.ask(instance, Question("interrupted", prompt, shown=record.input))
         if reply.verdict == "retry":
             self.start_again(instance)
             return True
@@ -522,50 +331,10 @@ def _child(action: Action) -> str:
     return new_run_id(prefix) if prefix else ""
 
 
-def child_ticket(run_id: str) -> str:
-    """What names the question whether the run that a step started may go on; it is asked anew each time that run waits."""
-    return f"child.{run_id}"
-
-
-def _asked(record: StepRecord, question: Question) -> dict[str, Any]:
-    """The question as it is kept; one that was asked by an earlier process keeps its deadline."""
-    ticket = child_ticket(record.child) if question.kind == "child" else f"{question.kind}.{record.attempts}.{record.input_hash[:16]}"
-    if record.question is not None and record.question["ticket"] == ticket and question.kind != "child":
-        return dict(record.question)
-    start = time.time()
-    asked: dict[str, Any] = {
-        "kind": question.kind,
-        "prompt": question.prompt,
-        "verdicts": list(question.verdicts),
-        "form": question.form,
-        "shown": question.shown,
-        "assignee": question.assignee,
-        "ticket": ticket,
-        "asked_at": start,
-        "due": start + question.timeout if question.timeout else 0,
-    }
-    if question.escalate:
-        asked.update(escalated=0, escalate_at=start + question.escalate[0].after)
-    return asked
-
-
-def _reply(record: StepRecord, payload: Any) -> Reply | None:
-    """The answer in a signal, where it is one to this question."""
-    if not isinstance(payload, Mapping) or payload.get("ticket") != (record.question or {}).get("ticket"):
-        return None
-    return Reply(str(payload["verdict"]), payload.get("data"), str(payload.get("by", "")), str(payload.get("note", "")))
-
-
 def _reason(error: Exception) -> str:
     """Why a step failed: what a run that it started failed of counts as its own."""
     found = getattr(error, "reason", "error")
     return found if found in ("timed_out", "policy") else "error"
-
-
-def _unanswered(question: Question) -> Reply:
-    if question.on_timeout == "fail":
-        raise Unanswered(f"nobody answered within {question.timeout:g} s: {question.prompt}", retryable=False)
-    return Reply(question.on_timeout, by="timeout", note=f"nobody answered within {question.timeout:g} s")
 
 
 def _wait_before_retry(action: Action, attempts: int, error: BaseException) -> float | None:
@@ -579,16 +348,3 @@ def _wait_before_retry(action: Action, attempts: int, error: BaseException) -> f
 def _outward(action: Action) -> bool:
     """Whether its beginning has to survive a power loss: what it does can't be taken back."""
     return action.kind in ("webhook", "shell") or (action.kind == "tool" and action.idempotent is None)
-
-
-def _pause(limit: asyncio.Timeout | None) -> float:
-    deadline = limit.when() if limit is not None else None
-    if limit is None or deadline is None:
-        return 0.0
-    limit.reschedule(None)
-    return deadline - asyncio.get_running_loop().time()
-
-
-def _go_on(limit: asyncio.Timeout | None, left: float) -> None:
-    if limit is not None and left:
-        limit.reschedule(asyncio.get_running_loop().time() + left)

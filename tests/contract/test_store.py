@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,22 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     for number in range(3):
         assert [item.data["item"] for item in found if item.data["writer"] == number] == list(range(100))
     store.close()
+
+
+def test_many_open_a_new_store_at_once(tmp_path: Path) -> None:
+    def opened(folder: Path, together: threading.Barrier) -> int:
+        store = SQLiteStore(folder)
+        together.wait()
+        try:
+            return len(store.runs())
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        for number in range(20):
+            together = threading.Barrier(6)
+            opening = [pool.submit(opened, tmp_path / str(number), together) for _ in range(6)]
+            assert [each.result() for each in opening] == [0] * 6
 
 
 def test_version_tells_of_other_writers(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -30,12 +31,25 @@ def connect(file: str, synchronous: str) -> sqlite3.Connection:
         try:
             connection.execute(f"PRAGMA synchronous={synchronous}")
             if file != MEMORY:
-                connection.execute("PRAGMA journal_mode=WAL")
+                _use_wal(connection)
             _migrate(connection, file)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log; SQLite doesn't wait here for others that open a new file at the same time, so this does."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager

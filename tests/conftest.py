@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 
 from agentnb.runtime.runtime import use
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, phases=set(Phase) - {Phase.explain})
+settings.register_profile("search", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(autouse=True)

@@ -39,12 +39,14 @@ class Past:
     Attributes:
         own: Steps of this very run, by earlier processes.
         visits: A state machine's ``workflow.state_entered`` events so far, by earlier processes.
+        heard: How often a state machine has taken an event of a name, also where no transition was for it.
         source: Run that is run again, and steps: what it came to.
         fresh: Steps that are run anew in any case.
     """
 
     own: Mapping[str, StepRecord] = field(default_factory=dict)
     visits: Sequence[Mapping[str, Any]] = ()
+    heard: Mapping[str, int] = field(default_factory=dict)
     source: str = ""
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
     fresh: frozenset[str] = frozenset()

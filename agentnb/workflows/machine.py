@@ -112,7 +112,7 @@ class MachineExecutor:
         if not visits:
             return False
         last = visits[-1]
-        self._heard.update(last.get("heard", {}))
+        self._heard.update(self._job.past.heard)
         for name, count in self._heard.items():
             queue = self._job.inbox.answers(f"event:{name}")
             for _ in range(min(count, queue.qsize())):
@@ -315,11 +315,15 @@ class MachineExecutor:
         return None
 
     def _taking(self, state: State, event: Mapping[str, Any]) -> Transition | None:
+        """The first transition for an event; that there was none is written down, so that it doesn't come again to whoever goes on."""
         self._heard[event["name"]] += 1
         values = {**self._values, "event": event}
         for place, item in enumerate(state.transitions):
             if item.on == event["name"] and item.after is None and self._holds(place, values):
                 return item
+        ignored = self._job.identity.event("workflow.event_ignored", "running", state=self.state, event=event, heard=dict(self._heard))
+        self._job.ledger.add(ignored)
+        self._job.ledger.commit()
         return None
 
     def _holds(self, place: int, values: Mapping[str, Any]) -> bool:

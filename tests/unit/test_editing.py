@@ -60,7 +60,7 @@ outputs: {reply: "${steps.analyze.output.text}"}   # end
 """
 
 unhurried = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-fuzz = settings(max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=unhurried)
+fuzz = settings(max_examples=120, suppress_health_check=unhurried)
 
 
 def edited(change: Callable[[Any], Any], text: str = TEXT) -> str:

@@ -269,7 +269,7 @@ _DATA = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_DATA, st.lists(_KEYS | st.integers(0, 3), max_size=4), st.booleans())
 def test_paths_are_as_in_cel(data: Any, keys: list[str | int], bracketed: bool) -> None:
     text = "inputs.v" + "".join(
@@ -287,7 +287,7 @@ def test_paths_are_as_in_cel(data: Any, keys: list[str | int], bracketed: bool) 
         assert type(found) is type(expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.integers(-5, 5), max_size=6),
     st.sampled_from(["all", "exists", "exists_one", "filter", "map"]),
@@ -305,7 +305,7 @@ def test_loops_are_as_in_cel(numbers: list[int], loop: str, operand: str) -> Non
         assert value(ours, scope) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.text(alphabet=string.printable + "é😀", max_size=40)
     | st.lists(

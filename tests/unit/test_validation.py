@@ -631,7 +631,7 @@ DOCUMENTS = st.one_of(
 
 
 @given(DOCUMENTS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_no_document_is_too_wrong_to_be_checked_and_what_has_no_error_has_a_plan(data: Any) -> None:
     spec, findings = validate(data, resolver=Names())
     wrong = [finding for finding in findings if finding.severity == "error"]

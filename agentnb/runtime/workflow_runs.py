@@ -152,7 +152,7 @@ async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptio
     runtime.store.write(RunChange(run.id, {"status": "running", "wake_at": 0.0}), resumed, fence=Fence(run.id, run.attempt))
     tell(options.listener, resumed)
     visits = [event.data for event in events if event.type == "workflow.state_entered"]
-    heard = next((event.data["heard"] for event in reversed(events) if "heard" in event.data), {})
+    heard: Mapping[str, int] = next((event.data["heard"] for event in reversed(events) if "heard" in event.data), {})
     started = next((event.data for event in events if event.type == "workflow.started"), {})
     source = started.get("rerun_of", "")
     repeated = steps_of(runtime.store.events(source)) if source else {}

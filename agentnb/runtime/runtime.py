@@ -14,7 +14,7 @@ from agentnb.agents.execution import Answer
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import steps_of
 from agentnb.config import Settings, load
-from agentnb.errors import ConfigurationError, IllegalTransition
+from agentnb.errors import ConfigurationError, IllegalTransition, NotWaiting
 from agentnb.policy.rules import default_engine, parse
 from agentnb.ports.model import Model
 from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Status, Store
@@ -63,15 +63,15 @@ class Runtime:
         """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
         return self._seen(self.store.run(run_id))
 
-    def runs(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
-        """Runs, newest first.
+    def runs(self, *, status: str = "", **filters: Any) -> list[Run]:
+        """Runs, newest first; ``filters`` are those of ``Store.runs``.
 
         Raises:
             ConfigurationError: There is no such status.
         """
         if status and status not in get_args(Status):
             raise ConfigurationError(f"there is no status {status!r}; there are: {', '.join(get_args(Status))}")
-        return [self._seen(run) for run in self.store.runs(kind=kind, status=status, name=name, limit=limit)]
+        return [self._seen(run) for run in self.store.runs(status=status, **filters)]
 
     def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
         """Events of a run, or of all, in the journal's order."""
@@ -120,15 +120,15 @@ class Runtime:
         """Answer an approval; True where the run's process is gone, so that it takes a ``resume`` to go on.
 
         Raises:
-            ConfigurationError: No such approval is waiting.
+            NotWaiting: No such approval is waiting.
         """
         run = self.store.run(run_id)
         asked = next((event for event in self.pending(run.id) if event.step_id == step_id), None)
         if asked is None:
-            raise ConfigurationError(f"run {run.id} waits for no approval {step_id!r}: it was answered already, or timed out")
+            raise NotWaiting(f"run {run.id} waits for no approval {step_id!r}: it was answered already, or timed out")
         name = f"{_ANSWER}{step_id}"
         if any(signal.name == name and signal.payload.get("input_hash") == asked.input_hash for signal in self.store.signals(run.id)):
-            raise ConfigurationError(
+            raise NotWaiting(
                 f"the approval {step_id!r} of run {run.id} was answered already; `agentnb runs resume {run.id}` goes on with it"
             )
         payload = {"verdict": answer.verdict, "arguments": answer.arguments, "by": answer.by or self.settings.user, "note": answer.note}

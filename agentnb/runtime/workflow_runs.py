@@ -23,6 +23,7 @@ from agentnb.errors import (
     ExecutionTimeout,
     IllegalTransition,
     LeaseLost,
+    NotWaiting,
     StoreError,
     described,
 )
@@ -244,20 +245,21 @@ def answer(runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: A
     """Answer what a step waits for; True where nobody executes the run, so that it takes a ``resume`` to go on.
 
     Raises:
-        ConfigurationError: It waits for nothing of the kind, or the answer doesn't fit the form.
+        NotWaiting: It waits for nothing of the kind.
+        ConfigurationError: The answer doesn't fit the form.
     """
     run = runtime.store.run(run_id)
     waiting = {(owner, record.id): record for owner, record in pending(runtime, run.id)}
     found = [(owner, record) for (owner, name), record in waiting.items() if name == step_id]
     if not found:
         names = ", ".join(name for _, name in waiting) or "nothing"
-        raise ConfigurationError(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
+        raise NotWaiting(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
     owner, record = found[0]
     question = record.question or {}
     _check_answer(question, step_id, verdict, data)
     ticket = question["ticket"]
     if any(signal.name == f"answer:{step_id}" and signal.payload.get("ticket") == ticket for signal in runtime.store.signals(owner)):
-        raise ConfigurationError(f"{step_id!r} of run {owner} was answered already; `agentnb runs resume {run.id}` goes on with it")
+        raise NotWaiting(f"{step_id!r} of run {owner} was answered already; `agentnb runs resume {run.id}` goes on with it")
     payload = {"ticket": ticket, "verdict": verdict, "data": data, "by": by or runtime.settings.user, "note": note}
     return _tell(runtime, owner, Signal(owner, f"answer:{step_id}", payload))
 

@@ -124,6 +124,7 @@ class Definition:
     """What an agent or a workflow is made of, kept under the hash of its content.
 
     Attributes:
+        kind: A ``draft`` is a workflow of which nothing was found yet that it names.
         spec: JSON object.
         code: cloudpickle of the functions that can't be imported, or empty.
         python: Version that wrote ``code``, as ``3.11``.
@@ -131,7 +132,7 @@ class Definition:
     """
 
     hash: str
-    kind: Literal["agent", "workflow"]
+    kind: Literal["agent", "workflow", "draft"]
     name: str
     spec: Mapping[str, Any]
     code: bytes = b""
@@ -254,6 +255,15 @@ class Store(Protocol):
         """How many runs there are, by kind and status."""
         ...
 
+    def delete_runs(self, run_ids: Sequence[str], *others: Record) -> None:
+        """Forget runs that have ended, with their events, signals, turns of conversations and kept results; write the other records.
+
+        Raises:
+            RunNotFound: One isn't there. Nothing was deleted then; the same holds below.
+            IllegalTransition: One hasn't ended.
+        """
+        ...
+
     def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
         """Take a run over: the attempt number grows by one.
 
@@ -306,6 +316,10 @@ class Store(Protocol):
 
     def cached(self, key: str) -> Cached | None:
         """A kept result that holds still."""
+        ...
+
+    def reserve(self, cached: Cached) -> bool:
+        """Keep a result; False, with nothing written, where one of its key is kept and holds still."""
         ...
 
     def due(self, moment: float, limit: int = 100) -> list[Run]:

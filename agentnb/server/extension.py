@@ -7,6 +7,7 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
+from traitlets import Int
 
 from agentnb.errors import AgentNBError
 from agentnb.server.handlers import handlers
@@ -20,11 +21,12 @@ class AgentNBExtension(ExtensionApp):
     name = "agentnb"
     extension_url = f"/{PREFIX}/openapi.json"
     load_other_extensions = True
+    max_processes = Int(8, min=1, config=True, help="How many processes of runs the server starts at a time; further runs wait in line.")
 
     def initialize_handlers(self) -> None:
         """Add the routes, under the server's base URL."""
         server: Any = self.serverapp
-        self.service = Service(Path(server.root_dir), url_path_join(server.base_url, PREFIX))
+        self.service = Service(Path(server.root_dir), url_path_join(server.base_url, PREFIX), self.max_processes)
         self.handlers.extend(handlers(ROUTES, f"/{PREFIX}", self.service))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import time
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from tornado.web import HTTPError, authenticated
 
 from agentnb.errors import AgentNBError
 from agentnb.server import metrics, streams
+from agentnb.server.keys import Answered, Key
 from agentnb.server.problems import CONTENT_TYPE, Problem, plain_problem, problem_of
 from agentnb.server.routing import Call, Reply, Route, Text
 from agentnb.server.service import Service
@@ -42,7 +44,7 @@ class RouteHandler(APIHandler):
         started, problem = time.perf_counter(), None
         try:
             self.service.start()
-            call = Call(self.service, self.current_user.username, self._allowed)
+            call = Call(self.service, self._user(), self._allowed)
             arguments: dict[str, Any] = {**parts, **self._parsed(route)}
             if route.stream:
                 await streams.send(self, call, parts.get("run_id", ""), arguments["query"])
@@ -64,22 +66,46 @@ class RouteHandler(APIHandler):
 
     async def _answer(self, route: Route, call: Call, arguments: dict[str, Any]) -> None:
         if inspect.iscoroutinefunction(route.function):
-            body = _body_of(reply := await route.function(call, **arguments))
+            reply = await route.function(call, **arguments)
+            body: str | None = _body_of(reply)
         else:
-            reply, body = await self.service.aside(lambda: _with_body(route.function(call, **arguments)))
+            reply, body = await self.service.aside(self._done, route, call, arguments)
         self.set_status(route.status)
         if isinstance(reply, Text):
             self._content_type = reply.content_type
-        if isinstance(reply, Reply):
-            if reply.status != 200:
-                self.set_status(reply.status)
-            if reply.location:
-                self.set_header("Location", url_path_join(self.service.base, reply.location))
+        elif isinstance(reply, Answered):
+            self.set_header("Idempotency-Replayed", "true")
+            self._locate(reply.location)
+        elif isinstance(reply, Reply):
+            self.set_status(reply.status or route.status)
+            self._locate(reply.location)
             if reply.etag and self._is_known(reply.etag):
                 self.set_status(304)
-                await super().finish()
-                return
+                body = None
         await self.finish(body)
+
+    def _locate(self, location: str) -> None:
+        if location:
+            self.set_header("Location", url_path_join(self.service.base, location))
+
+    def _done(self, route: Route, call: Call, arguments: dict[str, Any]) -> tuple[Any, str]:
+        """What the function gives, and its body; on a thread. With a key that was seen before, what was answered then."""
+        given = self.request.headers.get("Idempotency-Key", "") if route.keyed else ""
+        if not given:
+            reply = route.function(call, **arguments)
+            return reply, _body_of(reply)
+        key = Key(call.runtime.store, call.user, f"{route.method} {self.request.path}", given, self.request.body)
+        before = key.begin()
+        if before is not None:
+            return before, before.body
+        try:
+            reply = route.function(call, **arguments)
+        except BaseException:
+            key.release()
+            raise
+        body = _body_of(reply)
+        key.keep(Answered(route.status, body, reply.location if isinstance(reply, Reply) else ""))
+        return reply, body
 
     def compute_etag(self) -> None:
         """Only what a function names has one."""
@@ -99,6 +125,11 @@ class RouteHandler(APIHandler):
         if route.body is not None:
             found["body"] = route.body.model_validate_json(self.request.body or b"{}")
         return found
+
+    def _user(self) -> str:
+        """Who asks; where the server knows no names, and makes some up, the one that the process runs for."""
+        named = not type(self.identity_provider).__module__.startswith("jupyter_server.")
+        return str(self.current_user.username) if named else self.service.runtime.settings.user
 
     async def _allowed(self, action: str, resource: str) -> bool:
         return bool(await ensure_async(self.authorizer.is_authorized(self, self.current_user, action, resource)))
@@ -137,16 +168,8 @@ def _verb(route: Route) -> Any:
     return authenticated(authorized(action=route.action, resource=route.resource)(verb))
 
 
-def _with_body(reply: Any) -> tuple[Any, str | bytes]:
-    return reply, _body_of(reply)
-
-
-def _body_of(reply: Any) -> str | bytes:
+def _body_of(reply: Any) -> str:
     found = reply.body if isinstance(reply, Reply) else reply
     if isinstance(found, Text):
         return found.text
-    if isinstance(found, BaseModel):
-        return found.model_dump_json(by_alias=True)
-    import json
-
-    return json.dumps(found, ensure_ascii=False)
+    return found.model_dump_json(by_alias=True) if isinstance(found, BaseModel) else json.dumps(found, ensure_ascii=False)

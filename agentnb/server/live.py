@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -130,9 +129,9 @@ class Tail:
     def unsubscribe(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)
 
-    def whisper(self, run_id: str, event: str, data: dict[str, object]) -> None:
+    def whisper(self, run_id: str, event: str, text: str | None) -> None:
         """Tell those who watch a run something that isn't kept; from any thread."""
-        message = Message(0, event, run_id, json.dumps(json.loads(to_json(data)), ensure_ascii=False))
+        message = Message(0, event, run_id, to_json({"run_id": run_id, "text": text}))
         self._on_loop(self._whisper, message)
 
     def _whisper(self, message: Message) -> None:

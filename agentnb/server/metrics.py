@@ -85,6 +85,7 @@ REGISTRY.register(_RUNS)
 def watch(service: Service | None) -> None:
     """Tell of this service from now on."""
     _RUNS.service = service
+    PROCESSES.set_function(lambda: service.spawner.running if service is not None else 0)
     CLIENTS.set_function(lambda: service.tail.clients if service is not None else 0)
 
 

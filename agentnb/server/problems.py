@@ -26,6 +26,7 @@ from agentnb.errors import (
     UnknownName,
 )
 from agentnb.server.documents import FindingData, finding_data
+from agentnb.server.keys import KeyInUse
 from agentnb.workflows.documents import WorkflowSpecError
 from agentnb.workflows.spec import WorkflowError
 
@@ -35,6 +36,7 @@ _STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (UnknownName, 404),
     (UnknownModel, 404),
     (NotWaiting, 409),
+    (KeyInUse, 409),
     (IllegalTransition, 409),
     (LeaseLost, 409),
     (WorkflowError, 422),

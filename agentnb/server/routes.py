@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentnb.server import agents, documents, events, health, models, runs, workflows
+from agentnb.server import agents, documents, events, executions, health, models, runs, signals, starts, workflows
 from agentnb.server.routing import Route
 
 PREFIX = "agentnb/api/v1"
@@ -17,6 +17,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/agents/{agent}", "read", "agents", agents.get),
     Route("GET", "/agents/{agent}/runs", "read", "agents", agents.runs),
     Route("DELETE", "/agents/{agent}", "write", "agents", agents.delete),
+    Route("POST", "/agents/{agent}/executions", "execute", "agents", executions.start, status=202),
+    Route("GET", "/executions", "read", "runs", executions.list_),
+    Route("GET", "/executions/{execution_id}", "read", "runs", executions.get),
     Route("GET", "/workflows", "read", "workflows", workflows.list_),
     Route("GET", "/workflows/{name}", "read", "workflows", workflows.get),
     Route("GET", "/workflows/{name}/versions", "read", "workflows", workflows.versions),
@@ -35,6 +38,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/runs/{run_id}/report", "read", "runs", runs.report),
     Route("GET", "/runs/{run_id}/graph", "read", "runs", runs.graph),
     Route("GET", "/runs/{run_id}/diff/{other_id}", "read", "runs", runs.diff),
+    Route("POST", "/runs", "execute", "runs", starts.start, status=202),
+    Route("DELETE", "/runs/{run_id}", "write", "runs", starts.delete),
+    Route("POST", "/runs/{run_id}/rerun", "execute", "runs", starts.rerun, status=202),
+    Route("POST", "/runs/{run_id}/resume", "execute", "runs", starts.resume, status=202),
+    Route("POST", "/runs/{run_id}/stale", "execute", "runs", starts.stale),
+    Route("POST", "/runs/{run_id}/answers", "execute", "runs", signals.answer),
+    Route("POST", "/runs/{run_id}/signals", "execute", "runs", signals.send),
+    Route("POST", "/runs/{run_id}/cancel", "execute", "runs", signals.cancel),
     Route("GET", "/runs/{run_id}/events", "read", "runs", events.of_run),
     Route("GET", "/runs/{run_id}/events/stream", "read", "runs", events.stream_run, stream="sse"),
     Route("GET", "/events", "read", "runs", events.list_),

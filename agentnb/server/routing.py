@@ -54,12 +54,13 @@ class Reply(Generic[Body]):
     """An answer with more than its body.
 
     Attributes:
+        status: Instead of the route's own.
         location: Path of what was made, after the API's own.
         etag: Names this state of what is answered; who has it already is told so instead.
     """
 
     body: Body
-    status: int = 200
+    status: int = 0
     location: str = ""
     etag: str = ""
 
@@ -100,7 +101,7 @@ class Route:
     @property
     def name(self) -> str:
         """Names the operation: ``get_runs_steps``."""
-        return f"{self.noun}_{self.function.__name__}"
+        return f"{self.function.__module__.rpartition('.')[2]}_{self.function.__name__.rstrip('_')}"
 
     @property
     def summary(self) -> str:

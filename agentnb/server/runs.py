@@ -170,8 +170,13 @@ def run_data(run: Run) -> RunData:
 
 def list_(call: Call, query: RunsQuery) -> RunPage:
     """List runs, newest first."""
+    return list_runs(call.runtime, query)
+
+
+def list_runs(runtime: Runtime, query: RunsQuery) -> RunPage:
+    """A page of runs."""
     filters = query.model_dump(exclude={"limit", "cursor"})
-    found = call.runtime.runs(**filters, before=pair_of(query.cursor), limit=query.limit + 1, whole=False)
+    found = runtime.runs(**filters, before=pair_of(query.cursor), limit=query.limit + 1, whole=False)
     return page_of(found, query.limit)
 
 

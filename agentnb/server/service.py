@@ -13,6 +13,8 @@ from agentnb.config import load
 from agentnb.runtime.runtime import Runtime
 from agentnb.server import metrics
 from agentnb.server.live import Tail
+from agentnb.server.spawning import Spawner
+from agentnb.server.sweeping import Sweeper
 
 _THREADS = 4
 Result = TypeVar("Result")
@@ -24,11 +26,13 @@ class Service:
     Args:
         root: The server's folder: settings are searched from there, and files of workflows lie in it.
         base: The URL path of the API.
+        max_processes: How many processes of runs it starts at a time.
     """
 
-    def __init__(self, root: Path, base: str) -> None:
+    def __init__(self, root: Path, base: str, max_processes: int = 8) -> None:
         self.root = root
         self.base = base
+        self._max_processes = max_processes
         self._threads = ThreadPoolExecutor(_THREADS, "agentnb")
         self._started = False
 
@@ -40,6 +44,14 @@ class Service:
     def tail(self) -> Tail:
         return Tail(Runtime(self.runtime.settings).store, metrics.observe)
 
+    @cached_property
+    def spawner(self) -> Spawner:
+        return Spawner(self.runtime, self._max_processes, lambda run_id, text: self.tail.whisper(run_id, "delta", text))
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        return Sweeper(self.runtime, self.spawner, self.root)
+
     def start(self) -> None:
         """Begin, on the server's loop, where that wasn't done yet.
 
@@ -49,6 +61,7 @@ class Service:
         if not self._started:
             self.runtime.store.position()
             self.tail.start()
+            self.sweeper.start()
             metrics.watch(self)
             self._started = True
 
@@ -58,11 +71,12 @@ class Service:
 
     def problems(self) -> dict[str, str]:
         """By part, why it doesn't do its work; empty where it does."""
-        return {"events": self.tail.problem}
+        return {"events": self.tail.problem, "sweep": self.sweeper.problem}
 
     def close(self) -> None:
         if self._started:
             metrics.watch(None)
+            self.sweeper.close()
             self.tail.close()
             self.runtime.close()
         self._threads.shutdown(wait=False, cancel_futures=True)

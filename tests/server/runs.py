@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from agentnb.runtime.runtime import Runtime
 from agentnb.runtime.workflow import Workflow
 from agentnb.testing import ScriptedModel
 
-SCRIPT = "scripted:script.jsonl"
 LETTER = """\
 name: letter to all
 inputs: {who: {type: string}}
@@ -59,6 +59,15 @@ def fail():
 ANSWERS = [{"tool_calls": [{"name": "population", "arguments": {"city": "Paris"}}]}, {"text": "2.1 million."}]
 
 
+ASKING = {"tool_calls": [{"name": "launch", "arguments": {"what": "a balloon"}}]}
+
+
+@tool(approval=True)
+def launch(what: str) -> str:
+    """Let something fly."""
+    return f"{what} flies"
+
+
 @tool(effects="none")
 def population(city: str) -> str:
     """How many people live in a city."""
@@ -82,6 +91,10 @@ def make_runs(place: Path, store: Path) -> Runs:
         (place / name).write_text(text)
     runtime = Runtime(load(place, store=store, model="scripted:test", user="ada"), models={"scripted:test": ScriptedModel(ANSWERS)})
     agent = Agent("geographer", tools=[population], capabilities=["TEXT_PROCESSING"], instructions="Answer.\nBriefly.", runtime=runtime)
+    for name, tools, script in (("spawned", [population], ANSWERS), ("careful", [launch], [ASKING, {"text": "Done."}])):
+        transcript = place / f"{name}.jsonl"
+        transcript.write_text("\n".join(map(json.dumps, script)))
+        Agent(name, model=f"scripted:{transcript}", tools=tools, runtime=runtime).initialize()
     answered = agent.execute_sync("How many people live in Paris?", session="s1")
     waiting = Workflow.load(place / "letter.workflow.yaml", runtime=runtime).run_sync({"who": "Ada"})
     failed = ""

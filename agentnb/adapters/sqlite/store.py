@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agentnb.adapters.sqlite import payloads
+from agentnb.adapters.sqlite import deletion, payloads
 from agentnb.adapters.sqlite.connection import MEMORY, connect, readable_errors
 from agentnb.errors import LeaseLost, RunNotFound, UnknownName
 from agentnb.ports.store import AgentRecord, AgentState, Cached, Definition, Event, Fence, Record, Run, RunChange, Signal, Turn, now
@@ -138,6 +138,11 @@ class SQLiteStore:
     def counts(self) -> dict[tuple[str, str], int]:
         return {(kind, status): count for kind, status, count in self._rows("SELECT kind, status, count(*) FROM runs GROUP BY 1, 2", ())}
 
+    def delete_runs(self, run_ids: Sequence[str], *others: Record) -> None:
+        with self._transaction() as execute:
+            deletion.delete_runs(run_ids, self.location, execute)
+            _insert(others, execute)
+
     def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
         with self._transaction() as execute:
             changed = execute(
@@ -208,6 +213,14 @@ class SQLiteStore:
             "SELECT key, value, run_id, expires FROM cache WHERE key = ? AND (expires = 0 OR expires > ?)", (key, time.time())
         )
         return Cached(rows[0][0], payloads.unpack(rows[0][1], self._blobs([rows[0][1]])), rows[0][2], rows[0][3]) if rows else None
+
+    def reserve(self, cached: Cached) -> bool:
+        with self._transaction() as execute:
+            execute("DELETE FROM cache WHERE key = ? AND expires > 0 AND expires <= ?", (cached.key, time.time()))
+            if execute("SELECT 1 FROM cache WHERE key = ?", (cached.key,)).fetchone():
+                return False
+            _insert((cached,), execute)
+            return True
 
     def due(self, moment: float, limit: int = 100) -> list[Run]:
         where = "(status = 'waiting' AND wake_at > 0 AND wake_at <= ?1 AND lease_until < ?1) OR (lease_until > 0 AND lease_until < ?1)"

@@ -1,0 +1,121 @@
+/** Numbers, times and statuses as people read them: the same words as in a cell's answer. */
+
+/** The statuses that a run, a step or a result has on the screen. */
+export const STATUSES = [
+  'queued',
+  'running',
+  'waiting',
+  'completed',
+  'failed',
+  'cancelled',
+  'skipped',
+  'stale',
+  'replayed',
+] as const;
+
+export type Status = (typeof STATUSES)[number];
+
+/** `820 ms`, `12.4 s`, `3 m 05 s`, `2 h 03 m`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 999.5) {
+    return `${Math.max(0, Math.round(milliseconds)).toString()} ms`;
+  }
+  const seconds = milliseconds / 1000;
+  if (seconds < 59.95) {
+    return `${seconds.toFixed(1)} s`;
+  }
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60
+    ? `${minutes.toString()} m ${twoDigits(whole % 60)} s`
+    : `${Math.floor(minutes / 60).toString()} h ${twoDigits(minutes % 60)} m`;
+}
+
+/** `950`, `1.2k`, `3.4M`. */
+export function count(number: number): string {
+  if (number < 1000) {
+    return number.toString();
+  }
+  return number < 999_950 ? `${(number / 1000).toFixed(1)}k` : `${(number / 1_000_000).toFixed(1)}M`;
+}
+
+/** `1 step`, `1.2k steps`. */
+export function plural(number: number, word: string): string {
+  return `${count(number)} ${word}${number === 1 ? '' : 's'}`;
+}
+
+/** US dollars; null is a cost that nobody knows. */
+export function money(cost: number | null | undefined): string {
+  return cost === null || cost === undefined ? '–' : `$${cost.toFixed(4)}`;
+}
+
+/** `+0.3 s`, `−120`, `±0`: how much more, said by a function for the amount. */
+export function change(amount: number, say: (amount: number) => string): string {
+  return amount === 0 ? '±0' : `${amount > 0 ? '+' : '−'}${say(Math.abs(amount))}`;
+}
+
+/** `just now`, `5 min ago`, `3 h ago`, `2 d ago`; of a day that is more than a month away, the date. */
+export function ago(timestamp: string, now: number): string {
+  const seconds = (now - Date.parse(timestamp)) / 1000;
+  if (Number.isNaN(seconds)) {
+    return '';
+  }
+  if (seconds < 60) {
+    return 'just now';
+  }
+  if (seconds < 3600) {
+    return `${Math.floor(seconds / 60).toString()} min ago`;
+  }
+  if (seconds < 86_400) {
+    return `${Math.floor(seconds / 3600).toString()} h ago`;
+  }
+  return seconds < 30 * 86_400
+    ? `${Math.floor(seconds / 86_400).toString()} d ago`
+    : new Date(timestamp).toLocaleDateString();
+}
+
+/** The time that is left until a moment (seconds since the epoch): `4 m 10 s left`, `overdue`. */
+export function left(due: number, now: number): string {
+  const rest = due * 1000 - now;
+  return rest > 0 ? `${duration(rest < 60_000 ? Math.ceil(rest / 1000) * 1000 : rest)} left` : 'overdue';
+}
+
+/** A moment of the day with milliseconds, for lists of events. */
+export function clock(timestamp: string): string {
+  const date = new Date(timestamp);
+  return Number.isNaN(date.getTime())
+    ? ''
+    : `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}:${twoDigits(date.getSeconds())}.${date.getMilliseconds().toString().padStart(3, '0')}`;
+}
+
+/** A moment in full, in the reader's own time zone: for what is shown when the pointer rests. */
+export function moment(timestamp: string): string {
+  const date = new Date(timestamp);
+  return Number.isNaN(date.getTime())
+    ? ''
+    : date.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+/** A value in one line: text as it is, everything else as JSON, shortened. */
+export function compact(value: unknown, most = 120): string {
+  if (value === null || value === undefined) {
+    return '';
+  }
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const line = text.slice(0, most * 4).replace(/\s+/g, ' ').trim();
+  return line.length > most ? `${line.slice(0, most)}…` : line;
+}
+
+/** A value as text that can be read, compared and copied. */
+export function readable(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value, null, 2) ?? '');
+}
+
+/** The last part of an ID, which tells runs apart at a glance: `exec_20261125_155813_9f3a` is `9f3a`. */
+export function shortId(id: string): string {
+  return id.length <= 12 ? id : `…${id.slice(-6)}`;
+}
+
+function twoDigits(number: number): string {
+  return number.toString().padStart(2, '0');
+}

@@ -66,7 +66,8 @@ export class Client {
    * @throws Problem - It isn't, or there is none.
    */
   async request(path: string, query: Query, init: RequestInit): Promise<Response> {
-    const response = await ServerConnection.makeRequest(this.url(path, query), init, this.settings).catch(
+    const settled = { cache: 'no-cache' as const, ...init }; // no-store would put the time into the URL
+    const response = await ServerConnection.makeRequest(this.url(path, query), settled, this.settings).catch(
       (reason: unknown) => {
         if (init.signal?.aborted) {
           throw reason;

@@ -102,7 +102,10 @@ export function compact(value: unknown, most = 120): string {
     return '';
   }
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  const line = text.slice(0, most * 4).replace(/\s+/g, ' ').trim();
+  const line = text
+    .slice(0, most * 4)
+    .replace(/\s+/g, ' ')
+    .trim();
   return line.length > most ? `${line.slice(0, most)}…` : line;
 }
 

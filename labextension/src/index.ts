@@ -3,8 +3,17 @@ import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { answerPlugin } from './answer';
 import { launcherPlugin } from './launcher';
 import { magicsPlugin } from './magics';
+import { panelsPlugin, servicesPlugin } from './panels/plugin';
+import { runsPlugin } from './runs/plugin';
 
 /** All plugins of the extension: one file each. */
-const plugins: JupyterFrontEndPlugin<void>[] = [magicsPlugin, answerPlugin, launcherPlugin];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  magicsPlugin,
+  answerPlugin,
+  launcherPlugin,
+  servicesPlugin,
+  panelsPlugin,
+  runsPlugin,
+];
 
 export default plugins;

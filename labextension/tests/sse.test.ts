@@ -11,7 +11,8 @@ function read(text: string, size: number, lastId = ''): Message[] {
   return found;
 }
 
-const STREAM = ': hello\n\nid: 4\nevent: agent.executed\ndata: {"a":\ndata: 1}\n\nid: 5\r\ndata: x\r\n\r\nevent: delta\ndata: y\n\n';
+const STREAM =
+  ': hello\n\nid: 4\nevent: agent.executed\ndata: {"a":\ndata: 1}\n\nid: 5\r\ndata: x\r\n\r\nevent: delta\ndata: y\n\n';
 
 describe('reader', () => {
   it.each([1, 2, 3, 7, 1000])('reads the same in pieces of %d', size => {

@@ -131,7 +131,7 @@ function useEvents(runId: string): RunEvents {
     let early: JournalEvent[] | null = [];
     const unwatch = live.watch(runId, arrived => (early ? early.push(...arrived) : add(arrived, true)));
     const read = async (): Promise<void> => {
-      for (let after = 0; !stop.signal.aborted; ) {
+      for (let after = 0; !stop.signal.aborted;) {
         const query = { after, limit: PAGE };
         const page = await client.get<EventPage>(`/runs/${part(runId)}/events`, query, stop.signal);
         after = page.next;

@@ -6,7 +6,10 @@ import { afterEvents, Runs, withoutRuns, withRuns } from './runs';
 
 /** How the page stands with the server. */
 export type Connection =
-  { state: 'connecting' } | { state: 'live' } | { state: 'lost'; since: number } | { state: 'refused'; problem: Problem };
+  | { state: 'connecting' }
+  | { state: 'live' }
+  | { state: 'lost'; since: number }
+  | { state: 'refused'; problem: Problem };
 
 export interface LiveState {
   connection: Connection;

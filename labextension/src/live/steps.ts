@@ -34,8 +34,7 @@ export interface Step {
 export type Steps = ReadonlyMap<string, Step>;
 
 const AGENT_STEP = /^agent\.(model|tool|approval)_/;
-const WORKFLOW_STEP =
-  /^workflow\.step_(started|waiting|completed|failed|skipped|cancelled|retrying)$/;
+const WORKFLOW_STEP = /^workflow\.step_(started|waiting|completed|failed|skipped|cancelled|retrying)$/;
 
 /**
  * The steps of a run after some more of its events; steps stand in the order in which they began.
@@ -105,7 +104,7 @@ function agentStep(event: JournalEvent, before: Step | undefined): Step {
     input,
     output: data.output_data ?? null,
     error: error ? { type: '', message: error } : null,
-    usage: record(metadata.usage) as Usage,
+    usage: record(metadata.usage),
     child: '',
     source: '',
     replayed: metadata.replayed === true,
@@ -129,7 +128,7 @@ function workflowStep(event: JournalEvent, before: Step | undefined): Step {
     input: data.input_data ?? before?.input ?? null,
     output: data.output_data ?? null,
     error: data.error ? (record(data.error) as unknown as Failure) : null,
-    usage: record(data.usage) as Usage,
+    usage: record(data.usage),
     child: text(data.child),
     source: text(data.source),
     replayed: Boolean(data.source),

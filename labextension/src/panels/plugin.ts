@@ -44,7 +44,7 @@ export const panelsPlugin: JupyterFrontEndPlugin<IPanels> = {
       execute: args => {
         const panel = panelOf(args);
         if (!panel) {
-          throw new Error(`agentnb has no panel ${String(args.panel)}`);
+          throw new Error(`agentnb has no panel ${JSON.stringify(args.panel)}`);
         }
         const given = argsOf(args);
         let widget = tracker.find(found => found.id === widgetId(panel, given));

@@ -82,12 +82,7 @@ export function EventList(props: { events: readonly JournalEvent[]; complete: bo
         <aside className="agentnb-sheet" aria-label={`Event ${chosen.seq}`}>
           <header>
             <h3>{chosen.type}</h3>
-            <button
-              type="button"
-              className="agentnb-icon-button"
-              aria-label="Close"
-              onClick={() => setSelected(0)}
-            >
+            <button type="button" className="agentnb-icon-button" aria-label="Close" onClick={() => setSelected(0)}>
               ×
             </button>
           </header>

@@ -232,7 +232,10 @@ function NoRuns({ filtered, onClear }: { filtered: boolean; onClear: () => void 
       </button>
     </Empty>
   ) : (
-    <Empty title="No runs yet" code="%%agent&#10;What can you help me with?">
+    <Empty
+      title="No runs yet"
+      code="%%agent&#10;What can you help me with?"
+    >
       A run is one execution of an agent or a workflow, in a notebook, a job or the terminal. It appears here while it
       goes on. Start one in a cell:
     </Empty>

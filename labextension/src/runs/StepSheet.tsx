@@ -56,7 +56,8 @@ export function StepSheet({
         ]}
       />
       <div className="agentnb-sheet-body">
-        {tab === 'output' && (step.output === null ? <None what="output" /> : <Value label="Output" value={step.output} />)}
+        {tab === 'output' &&
+          (step.output === null ? <None what="output" /> : <Value label="Output" value={step.output} />)}
         {tab === 'input' && (step.input === null ? <None what="input" /> : <Value label="Input" value={step.input} />)}
         {tab === 'attempts' && <Attempts step={step} />}
         {tab === 'events' && <StepEvents events={own} />}

@@ -162,8 +162,7 @@ function Bar(props: {
   const { span, last, step, axis, end } = props;
   const length = axis.to - axis.from;
   const to = span.to ?? end;
-  const status =
-    span.status === 'waiting' ? 'waiting' : span.failed ? 'failed' : last ? endStatus(step) : 'completed';
+  const status = span.status === 'waiting' ? 'waiting' : span.failed ? 'failed' : last ? endStatus(step) : 'completed';
   return (
     <span
       className="agentnb-bar-span"

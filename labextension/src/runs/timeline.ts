@@ -72,6 +72,7 @@ const LONG = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_
 /** Where the axis has its marks: milliseconds after its beginning, at most so many. */
 export function ticksOf(length: number, most: number): number[] {
   const sizes = [...SHORT, ...LONG.map(seconds => seconds * 1000)];
-  const size = sizes.find(candidate => length / candidate <= most) ?? Math.ceil(length / most / 86_400_000) * 86_400_000;
+  const size =
+    sizes.find(candidate => length / candidate <= most) ?? Math.ceil(length / most / 86_400_000) * 86_400_000;
   return Array.from({ length: Math.floor(length / size) + 1 }, (_, place) => place * size);
 }

@@ -17,7 +17,9 @@ export function Ago({ at }: { at: string }): JSX.Element {
 export function Took({ from, to }: { from: string; to: string }): JSX.Element {
   const now = useNow(!to);
   const end = to ? Date.parse(to) : Math.max(now, Date.parse(from));
-  return <span className="agentnb-figure">{duration(to ? end - Date.parse(from) : whole(end - Date.parse(from)))}</span>;
+  return (
+    <span className="agentnb-figure">{duration(to ? end - Date.parse(from) : whole(end - Date.parse(from)))}</span>
+  );
 }
 
 /** Whole seconds: what still counts shows no tenths that jump. */

@@ -1,10 +1,12 @@
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { agentsPlugin } from './agents/plugin';
 import { answerPlugin } from './answer';
 import { launcherPlugin } from './launcher';
 import { magicsPlugin } from './magics';
 import { panelsPlugin, servicesPlugin } from './panels/plugin';
 import { runsPlugin } from './runs/plugin';
+import { statusBarPlugin } from './statusbar';
 
 /** All plugins of the extension: one file each. */
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -13,7 +15,9 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   launcherPlugin,
   servicesPlugin,
   panelsPlugin,
+  agentsPlugin,
   runsPlugin,
+  statusBarPlugin,
 ];
 
 export default plugins;

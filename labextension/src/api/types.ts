@@ -114,6 +114,12 @@ export interface Agent {
   last_runs: LastRun[];
 }
 
+/** What the stream of a run sends of an answer that is being written; null begins it anew. */
+export interface Delta {
+  run_id: string;
+  text: string | null;
+}
+
 export interface AgentPage {
   agents: Agent[];
   next: string;

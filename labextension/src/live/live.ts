@@ -54,7 +54,7 @@ export class Live {
     };
   };
 
-  /** Gives a function the events of one run from now on, several at a time. */
+  /** Gives a function the events of one run from now on, several at a time; those of no run where the ID is empty. */
   watch(runId: string, watcher: (events: JournalEvent[]) => void): () => void {
     const watchers = this.watchers.get(runId) ?? new Set();
     this.watchers.set(runId, watchers.add(watcher));
@@ -149,16 +149,16 @@ export class Live {
     this.arrived = [];
     const byRun = new Map<string, JournalEvent[]>();
     for (const event of events) {
-      if (event.run_id) {
-        byRun.set(event.run_id, [...(byRun.get(event.run_id) ?? []), event]);
-      }
+      byRun.set(event.run_id, [...(byRun.get(event.run_id) ?? []), event]);
     }
     for (const [runId, found] of byRun) {
       this.watchers.get(runId)?.forEach(watcher => watcher(found));
-      this.named.add(runId);
+      if (runId) {
+        this.named.add(runId);
+      }
     }
     this.change({ runs: afterEvents(this.current.runs, events) });
-    if (byRun.size) {
+    if (this.named.size) {
       this.readSoon();
     }
   }

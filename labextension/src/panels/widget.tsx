@@ -44,7 +44,6 @@ export class PanelWidget extends ReactWidget {
   reopen(args: PanelArgs): void {
     if (Object.keys(args).length) {
       this.keep(args);
-      this.update();
     }
   }
 
@@ -66,6 +65,7 @@ export class PanelWidget extends ReactWidget {
   private readonly keep = (args: PanelArgs): void => {
     this.current = { ...this.current, ...args };
     this.onKept(this);
+    this.update();
   };
 
   private readonly rename = (title: string): void => {

@@ -51,7 +51,8 @@ export function money(cost: number | null | undefined): string {
 
 /** `+0.3 s`, `−120`, `±0`: how much more, said by a function for the amount. */
 export function change(amount: number, say: (amount: number) => string): string {
-  return amount === 0 ? '±0' : `${amount > 0 ? '+' : '−'}${say(Math.abs(amount))}`;
+  const said = say(Math.abs(amount));
+  return said === say(0) ? '±0' : `${amount > 0 ? '+' : '−'}${said}`;
 }
 
 /** `just now`, `5 min ago`, `3 h ago`, `2 d ago`; of a day that is more than a month away, the date. */

@@ -63,7 +63,12 @@ describe('times', () => {
 
 describe('amounts', () => {
   it('says how much more', () => {
-    expect([change(300, duration), change(-120, count), change(0, count)]).toEqual(['+300 ms', '−120', '±0']);
+    expect([change(300, duration), change(-120, count), change(0, count), change(-0.2, duration)]).toEqual([
+      '+300 ms',
+      '−120',
+      '±0',
+      '±0',
+    ]);
     expect([money(0.00125), money(null), money(undefined)]).toEqual(['$0.0013', '–', '–']);
   });
 

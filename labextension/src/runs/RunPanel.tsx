@@ -13,7 +13,7 @@ import { Empty, Skeleton, Trouble } from '../ui/states';
 import { Status } from '../ui/Status';
 import { Tabs } from '../ui/Tabs';
 import { Ago, Took } from '../ui/Time';
-import { cancelRun, deleteRun, resumeRun } from './actions';
+import { cancelRun, deleteRun, rerun, resumeRun } from './actions';
 import { EventList } from './EventList';
 import { QuestionCard } from './QuestionCard';
 import { ReportTab } from './ReportTab';
@@ -155,6 +155,18 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
             data-testid="agentnb-cancel"
           >
             Cancel
+          </Button>
+        )}
+        {ended && !lost && (
+          <Button
+            small
+            minimal
+            disabled={busy || !mayChange}
+            title={mayChange ? 'Run it again as a new run; what is the same is taken over' : refused}
+            onClick={() => act(rerun(client, live, run.id, made => open('run', { run: made.id, name: made.name })))}
+            data-testid="agentnb-rerun"
+          >
+            Run again
           </Button>
         )}
         {ended && !lost && (

@@ -1,6 +1,7 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 
 import { asProblem, Client, part } from '../api/client';
+import { Run } from '../api/types';
 import { Live } from '../live/live';
 
 /** Cancels a run, wherever it is executed. */
@@ -16,6 +17,15 @@ export async function resumeRun(client: Client, live: Live, id: string): Promise
   await said(async () => {
     await client.post(`/runs/${part(id)}/resume`);
     await live.read(id);
+  });
+}
+
+/** Runs an ended run again, as a new one: what is the same in a workflow is taken over. */
+export async function rerun(client: Client, live: Live, id: string, onBegun: (run: Run) => void): Promise<void> {
+  await said(async () => {
+    const run = await client.post<Run>(`/runs/${part(id)}/rerun`);
+    live.learn([run]);
+    onBegun(run);
   });
 }
 

@@ -109,3 +109,8 @@ function closing(text: string, from: number): number {
   }
   return -1;
 }
+
+/** A text as a regular expression that is this text only. */
+export function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

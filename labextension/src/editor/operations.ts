@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, type Node, type Pair, type Scalar } from 'yaml';
 
-import { references } from './expressions';
+import { escaped, references } from './expressions';
 import { list, read, sectionOf, word, type Model } from './model';
 import type { Draft } from './text/draft';
 import { flow, isRecord } from './text/rendering';
@@ -216,7 +216,7 @@ function renamed(source: Source, node: Scalar<string>, bare: boolean, old: strin
     return [];
   }
   const raw = source.text.slice(from, to);
-  const places = [...raw.matchAll(new RegExp(`(?<![\\w.])steps(\\s*\\.\\s*)${old}(?!\\w)`, 'g'))];
+  const places = [...raw.matchAll(new RegExp(`(?<![\\w.])steps(\\s*\\.\\s*)${escaped(old)}(?!\\w)`, 'g'))];
   if (places.length === found.length) {
     return places.map(match => {
       const end = from + match.index + match[0].length;

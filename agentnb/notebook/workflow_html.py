@@ -10,9 +10,9 @@ from typing import Any
 
 from agentnb.notebook import html
 from agentnb.notebook.formats import GLYPHS, duration, plural
-from agentnb.notebook.graph_sketch import described
-from agentnb.notebook.graph_states import elapsed, status_of
 from agentnb.notebook.graph_svg import Picture, workflow_svg
+from agentnb.runtime.graphs.sketch import described
+from agentnb.runtime.graphs.states import elapsed, status_of
 from agentnb.runtime.workflow import Workflow
 from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.workflows.documents import Finding, WorkflowSpecError

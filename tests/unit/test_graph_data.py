@@ -136,7 +136,10 @@ async def test_a_state_machines_way() -> None:
     changes = following.changes()
     assert changes["current"] == []
     assert changes["taken"] == {"B→C": [4]}
-    assert changes["steps"]["C"] == {"status": "completed", "visits": 1}
+    assert (changes["steps"]["C"]["status"], changes["steps"]["C"]["visits"]) == ("completed", 1)
+    spans = [span for step in following.state()["steps"].values() for span in step["spans"]]
+    assert len(spans) == 5
+    assert all(0 < start <= end for start, end in spans)
 
 
 def test_a_sheet_of_a_sub_workflow_that_has_not_begun() -> None:

@@ -20,6 +20,9 @@ from agentnb.workflows.trace import ENDED, STEP_TYPES, StepRecord, steps_of
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
 
+_SPANS = 50
+"""Visits of a state that the timeline shows."""
+
 Changes = dict[str, Any]
 """``GraphState`` of ``labextension/src/graph/types.ts``, or the part of it that has changed:
 ``{run, steps: {PATH: {…}}, taken: {PATH_OF_EDGE: [numbers]}, current: [PATH]}``.
@@ -35,6 +38,7 @@ class Following:
 
     Attributes:
         finished: Whether the run had ended when it was last looked at.
+        shown: All of it, as it was then.
     """
 
     def __init__(self, runtime: Runtime, run_id: str) -> None:
@@ -42,13 +46,13 @@ class Following:
         self._runs = {"": _Followed(runtime, runtime.store.run(run_id))}
         self.run_id = self._runs[""].id
         self.finished = False
-        self._sent: Changes = {"run": {}, "steps": {}, "taken": {}, "current": []}
+        self.shown: Changes = {"run": {}, "steps": {}, "taken": {}, "current": []}
         self._ends: list[str] = []
 
     def state(self) -> Changes:
         """All of it, as it is now."""
         self.changes()
-        return self._sent
+        return self.shown
 
     def changes(self) -> Changes:
         """What is different from the last time: empty where nothing is."""
@@ -61,16 +65,16 @@ class Following:
         if taken:
             found["taken"] = taken
         current = [path for followed in self._runs.values() for path in followed.current()]
-        if current != self._sent["current"]:
+        if current != self.shown["current"]:
             found["current"] = current
-        path = self._runs[""].critical_path() if steps else self._sent["run"].get("path", [])
+        path = self._runs[""].critical_path() if steps else self.shown["run"].get("path", [])
         shown = {**_run(run, path), "seq": max(followed.seq for followed in self._runs.values())}
-        if found or {**shown, "seq": 0} != {**self._sent["run"], "seq": 0}:
+        if found or {**shown, "seq": 0} != {**self.shown["run"], "seq": 0}:
             found["run"] = shown
-        self._sent = {
-            "run": found.get("run", self._sent["run"]),
-            "steps": {**self._sent["steps"], **steps},
-            "taken": {**self._sent["taken"], **taken},
+        self.shown = {
+            "run": found.get("run", self.shown["run"]),
+            "steps": {**self.shown["steps"], **steps},
+            "taken": {**self.shown["taken"], **taken},
             "current": current,
         }
         return found
@@ -112,11 +116,11 @@ class Following:
                 prefix, followed = f"{path}/" if path else "", self._runs[path]
                 for name in followed.read():
                     state = followed.state_of(name)
-                    if self._sent["steps"].get(prefix + name) != state:
+                    if self.shown["steps"].get(prefix + name) != state:
                         steps[prefix + name] = state
                 taken |= {prefix + name: numbers for name, numbers in followed.taken().items()}
                 self._adopt(prefix, followed)
-        return steps, {name: numbers for name, numbers in taken.items() if self._sent["taken"].get(name) != numbers}
+        return steps, {name: numbers for name, numbers in taken.items() if self.shown["taken"].get(name) != numbers}
 
     def _adopt(self, prefix: str, followed: _Followed) -> None:
         """Follow the sub-workflows that have begun; a fan-out's are looked at one by one instead."""
@@ -140,6 +144,7 @@ class _Followed:
         self.seq = 0
         self.records: dict[str, StepRecord] = {}
         self._visits: list[str] = []
+        self._entered: list[int] = []
         self._of: dict[str, dict[str, StepRecord]] = {}
         self._graph: Graph | None = None
 
@@ -152,6 +157,7 @@ class _Followed:
             if event.type == "workflow.state_entered":
                 touched.update(dict.fromkeys([*self._visits[-1:], event.data["state"]]))
                 self._visits.append(event.data["state"])
+                self._entered.append(_milliseconds(event.data["timestamp"]))
             elif event.type in STEP_TYPES:
                 touched[self._keep(event)] = None
         return list(touched)
@@ -205,7 +211,13 @@ class _Followed:
         record = next((records[key] for number in range(visits + 1, 0, -1) if (key := f"{name}@{number}") in records), None)
         current = self._visits[-1:] == [name]
         shown = _node_state(record, {}) if record is not None else {"status": passed(self.spec.states[name], current=current)}
-        return {**shown, "visits": visits}
+        return {**shown, "visits": visits, "spans": self._spans(name)}
+
+    def _spans(self, name: str) -> list[list[int]]:
+        """When a state was entered and left; 0 where that is not yet."""
+        left = [*self._entered[1:], self._entered[-1] if not self.current() else 0] if self._entered else []
+        found = [[start, end] for state, start, end in zip(self._visits, self._entered, left, strict=True) if state == name]
+        return found[-_SPANS:]
 
 
 def node_of(step_id: str) -> str:

@@ -25,7 +25,7 @@ BOX_HEIGHT = 46.0
 TITLE_SIZE = 13.5
 """Of 13, as it is bold."""
 LOOP_HEIGHT = 26.0
-_TEXT_LEFT, _TEXT_RIGHT = 38.0, 12.0
+_TEXT_LEFT, _TEXT_RIGHT, _FOLD = 38.0, 18.0, 14.0
 _MIN_WIDTH, _MAX_WIDTH = 112.0, 230.0
 _GAP, _MIN_LABEL_GAP, _MAX_LABEL_GAP = 52.0, 72.0, 210.0
 
@@ -57,7 +57,8 @@ class Item:
     @property
     def width(self) -> float:
         text = max(text_width(self.title, TITLE_SIZE), text_width(self.detail, 11), text_width("failed 3× · 888 ms", 11))
-        return min(max(text + _TEXT_LEFT + _TEXT_RIGHT, _MIN_WIDTH), _MAX_WIDTH)
+        fold = _FOLD if self.kind == "workflow" else 0.0
+        return min(max(text + _TEXT_LEFT + _TEXT_RIGHT + fold, _MIN_WIDTH), _MAX_WIDTH)
 
     @property
     def height(self) -> float:

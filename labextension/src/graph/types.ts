@@ -10,7 +10,8 @@
  */
 
 /** What people see of a step: the runs' own words, and `replayed` (taken from an earlier run) and `stale` (a rerun would run it). */
-export type NodeStatus = 'queued' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'skipped' | 'stale' | 'replayed';
+export type NodeStatus =
+  'queued' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'skipped' | 'stale' | 'replayed';
 
 export type NodeKind = 'agent' | 'tool' | 'shell' | 'human' | 'webhook' | 'workflow' | 'state';
 
@@ -83,8 +84,9 @@ export interface NodeState {
   /** Who is asked, while somebody is. */
   asks?: string;
   items?: { total: number; done: number; failed: number; waiting?: number };
-  /** How often a state was entered. */
+  /** How often a state was entered; when it was entered and left, the last times of many, 0 for not yet. */
   visits?: number;
+  spans?: [number, number][];
 }
 
 export type RunStatus = 'queued' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled';
@@ -99,7 +101,13 @@ export interface RunState {
   ended_at: number;
   error: { type?: string; message?: string } | null;
   parent: string;
-  usage: { input_tokens?: number; output_tokens?: number; cost?: number | null; model_calls?: number; tool_calls?: number };
+  usage: {
+    input_tokens?: number;
+    output_tokens?: number;
+    cost?: number | null;
+    model_calls?: number;
+    tool_calls?: number;
+  };
   /** The steps that the run's time went into, one after the other. */
   path: string[];
   /** The last event that this knows of. */

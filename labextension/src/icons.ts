@@ -2,6 +2,7 @@ import { LabIcon } from '@jupyterlab/ui-components';
 
 import agentSvg from '../style/icons/agent.svg';
 import runsSvg from '../style/icons/runs.svg';
+import workflowSvg from '../style/icons/workflow.svg';
 
 /** A prompt with a spark: agentnb's icon, in the theme's icon colour. */
 export const agentIcon = new LabIcon({ name: 'agentnb:agent', svgstr: agentSvg });
@@ -11,3 +12,6 @@ export const agentIconUrl = `data:image/svg+xml,${encodeURIComponent(agentSvg.re
 
 /** Bars on a time axis: runs. */
 export const runIcon = new LabIcon({ name: 'agentnb:runs', svgstr: runsSvg });
+
+/** Two steps, one after the other: a workflow. */
+export const workflowIcon = new LabIcon({ name: 'agentnb:workflow', svgstr: workflowSvg });

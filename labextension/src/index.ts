@@ -2,6 +2,7 @@ import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { agentsPlugin } from './agents/plugin';
 import { answerPlugin } from './answer';
+import { editorPlugin } from './editor/plugin';
 import { launcherPlugin } from './launcher';
 import { magicsPlugin } from './magics';
 import { panelsPlugin, servicesPlugin } from './panels/plugin';
@@ -17,6 +18,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   panelsPlugin,
   agentsPlugin,
   runsPlugin,
+  editorPlugin,
   statusBarPlugin,
 ];
 

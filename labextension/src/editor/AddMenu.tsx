@@ -86,7 +86,9 @@ export function AddMenu({ entries, place, onTake, onClose }: AddMenuProps): JSX.
             </li>
           );
         })}
-        {!found.length && <li className="agentnb-editor-none">Nothing is called that: a tool is any Python function</li>}
+        {!found.length && (
+          <li className="agentnb-editor-none">Nothing is called that: a tool is any Python function</li>
+        )}
       </ul>
     </div>
   );

@@ -8,7 +8,15 @@ import type { EditorStore } from './store';
 import { useEditor } from './useEditor';
 
 /** What can be done with the chosen line: put a step on it, or take it away, where that is possible. */
-export function EdgeTools({ store, edge, onInsert }: { store: EditorStore; edge: PlacedEdge; onInsert: () => void }): JSX.Element {
+export function EdgeTools({
+  store,
+  edge,
+  onInsert,
+}: {
+  store: EditorStore;
+  edge: PlacedEdge;
+  onInsert: () => void;
+}): JSX.Element {
   const { model, readOnly } = useEditor(store);
   const { source, target } = edge;
   const link = linkOf(model, source, target);

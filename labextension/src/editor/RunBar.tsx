@@ -80,7 +80,12 @@ export function RunBar({ store, runId, watched, onRun }: RunBarProps): JSX.Eleme
         </button>
       )}
       {runId && (
-        <span className="agentnb-editor-runstate" role="status" data-testid="run-status" data-status={run?.status ?? ''}>
+        <span
+          className="agentnb-editor-runstate"
+          role="status"
+          data-testid="run-status"
+          data-status={run?.status ?? ''}
+        >
           {deleted ? (
             'This run was deleted'
           ) : (
@@ -90,7 +95,11 @@ export function RunBar({ store, runId, watched, onRun }: RunBarProps): JSX.Eleme
               </span>
               {run?.error && <span title={run.error.message}> {run.error.message}</span>}
               {run && run.questions.length > 0 && (
-                <button type="button" className="agentnb-editor-link" onClick={() => services.open('run', { run: runId })}>
+                <button
+                  type="button"
+                  className="agentnb-editor-link"
+                  onClick={() => services.open('run', { run: runId })}
+                >
                   answer {run.questions[0]?.step_id}
                 </button>
               )}

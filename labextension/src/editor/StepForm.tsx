@@ -1,3 +1,4 @@
+import { deleteIcon } from '@jupyterlab/ui-components';
 import { useState, type JSX } from 'react';
 
 import { KindIcon } from '../graph/icons';
@@ -33,13 +34,15 @@ export function StepForm({ item, store }: { item: Item; store: EditorStore }): J
           disabled={disabled}
           onClick={() => store.edit(draft => operations.remove(draft, item.id))}
         >
-          🗑
+          <deleteIcon.react tag="span" width="15px" height="15px" />
         </button>
         <button type="button" className="agentnb-editor-icon" title="Close (Esc)" onClick={() => store.select('')}>
           ×
         </button>
       </header>
-      {(isStep || item.value.step !== undefined) && <Action path={item.actionPath} value={item.action} kind={item.kind} />}
+      {(isStep || item.value.step !== undefined) && (
+        <Action path={item.actionPath} value={item.action} kind={item.kind} />
+      )}
       {!isStep && item.value.step === undefined && <NoStep item={item} store={store} />}
       {isStep && <Needs item={item} store={store} />}
       <Fields
@@ -232,14 +235,18 @@ function Needs({ item, store }: { item: Item; store: EditorStore }): JSX.Element
 }
 
 /** What the workflow as a whole says. */
-export function WorkflowForm(): JSX.Element {
+export function WorkflowForm({ onClose }: { onClose: () => void }): JSX.Element {
   const { root, model } = useForm();
   const data = isRecord(model.source.data) ? model.source.data : {};
-  const hidden = model.kind === 'dag' ? ['steps', 'states', 'initial', 'max_transitions', 'kind'] : ['steps', 'states', 'kind'];
+  const hidden =
+    model.kind === 'dag' ? ['steps', 'states', 'initial', 'max_transitions', 'kind'] : ['steps', 'states', 'kind'];
   return (
     <div className="agentnb-form" data-testid="workflow-form">
       <header>
         <strong>{model.name || 'Workflow'}</strong>
+        <button type="button" className="agentnb-editor-icon" title="Close" onClick={onClose}>
+          ×
+        </button>
       </header>
       <Fields
         path={[]}

@@ -68,10 +68,7 @@ export function useWatched(runId: string): Watched {
       }
       isReading = true;
       try {
-        const [graph, run] = await Promise.all([
-          client.get<RunGraph>(`/runs/${part(runId)}/graph`),
-          live.read(runId),
-        ]);
+        const [graph, run] = await Promise.all([client.get<RunGraph>(`/runs/${part(runId)}/graph`), live.read(runId)]);
         if (!stopped) {
           setWatched({ state: stateOf(graph, run), run, deleted: false, problem: null });
         }

@@ -27,6 +27,8 @@ export type Check = { state: 'checking' } | { state: 'checked' } | { state: 'fai
 
 /** What the editor shows. */
 export interface EditorState {
+  /** Whether the file has been read. */
+  ready: boolean;
   model: Model;
   graph: GraphData;
   /** Why the canvas shows less than the text, or nothing: the text can't be read, or is too large. */
@@ -45,9 +47,13 @@ export interface EditorState {
 }
 
 /** The part of the shared document's undo manager that is used: it is Yjs's. */
-interface Undoing {
-  undoManager?: { stopCapturing: () => void } | null;
+interface UndoManager {
+  stopCapturing: () => void;
+  on: (event: (typeof STACK_EVENTS)[number], listener: () => void) => void;
+  off: (event: (typeof STACK_EVENTS)[number], listener: () => void) => void;
 }
+
+const STACK_EVENTS = ['stack-item-added', 'stack-item-popped', 'stack-cleared'] as const;
 
 /** A workflow's document while it is edited: its text is the one truth, everything else is read from it. */
 export class EditorStore {
@@ -67,6 +73,7 @@ export class EditorStore {
   ) {
     const model = read('');
     this.current = {
+      ready: false,
       model,
       graph: drawing(model),
       stale: null,
@@ -81,11 +88,21 @@ export class EditorStore {
     };
     this.shared.changed.connect(this.onChanged, this);
     context.model.stateChanged.connect(this.onModelState, this);
-    void context.ready.then(() => this.refresh());
+    STACK_EVENTS.forEach(event => this.undoing?.on(event, this.onStack));
+    void context.ready.then(() => {
+      if (!context.isDisposed) {
+        this.set({ ready: true });
+        this.refresh();
+      }
+    });
   }
 
   private get shared(): ISharedText {
     return this.context.model.sharedModel as unknown as ISharedText;
+  }
+
+  private get undoing(): UndoManager | null {
+    return (this.shared as unknown as { undoManager?: UndoManager | null }).undoManager ?? null;
   }
 
   readonly state = (): EditorState => this.current;
@@ -141,7 +158,7 @@ export class EditorStore {
       return;
     }
     const now = Date.now();
-    const undoing = (this.shared as unknown as Undoing).undoManager;
+    const { undoing } = this;
     if (!key || key !== this.lastEdit.key || now - this.lastEdit.at > TOGETHER) {
       undoing?.stopCapturing();
     }
@@ -226,8 +243,16 @@ export class EditorStore {
     this.checking?.abort();
     this.shared.changed.disconnect(this.onChanged, this);
     this.context.model.stateChanged.disconnect(this.onModelState, this);
+    STACK_EVENTS.forEach(event => this.undoing?.off(event, this.onStack));
     this.listeners.clear();
   }
+
+  private readonly onStack = (): void => {
+    const [canUndo, canRedo] = [this.shared.canUndo(), this.shared.canRedo()];
+    if (canUndo !== this.current.canUndo || canRedo !== this.current.canRedo) {
+      this.set({ canUndo, canRedo });
+    }
+  };
 
   private onChanged(): void {
     const { length } = this.text;

@@ -164,6 +164,9 @@ function Flow({
           }
         }}
         onNodeClick={(_, node) => onSelect(node.id)}
+        onEdgeClick={(_, edge) => editing?.onEdge(edge.id)}
+        onConnect={({ source, target }) => editing?.onConnect(source, target)}
+        isValidConnection={({ source, target }) => editing?.mayConnect(source, target) ?? false}
         onPaneClick={event => onSelect(far ? at(event.clientX, event.clientY) : '')}
         onMoveEnd={(_, moved) => onViewport(moved)}
         minZoom={0.05}
@@ -237,6 +240,7 @@ function Flow({
 function nodeOf(box: PlacedNode): StepNodeType {
   const { path, node, group, x, y, width, height } = box;
   const handle = (type: 'source' | 'target'): NodeHandle => ({
+    id: null, // as the handles in the page have it: by that a line that is drawn finds where it may end
     type,
     position: type === 'source' ? Position.Right : Position.Left,
     x: type === 'source' ? width : 0,

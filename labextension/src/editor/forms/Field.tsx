@@ -53,7 +53,9 @@ export function Field({ name, path, schema, value, required = false, bare = fals
         </div>
       )}
       <Control name={name} path={path} schema={whole} value={value} required={required} invalid={wrong.length > 0} />
-      {!bare && whole.description && <small className="agentnb-form-help">{whole.description}</small>}
+      {!bare && whole.description && (
+        <small className="agentnb-form-help">{whole.description.replaceAll('``', '')}</small>
+      )}
       {wrong.map(one => (
         <small key={one.message} className="agentnb-form-wrong" data-severity={one.severity} role="alert">
           {one.message}

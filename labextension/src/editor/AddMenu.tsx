@@ -99,7 +99,15 @@ function reveal(node: HTMLElement | null): void {
 }
 
 /** The kinds of steps, to be dragged onto the canvas. */
-export function Rail({ entries, onTake }: { entries: readonly Entry[]; onTake: (entry: Entry) => void }): JSX.Element {
+export function Rail({
+  entries,
+  disabled,
+  onTake,
+}: {
+  entries: readonly Entry[];
+  disabled: boolean;
+  onTake: (entry: Entry) => void;
+}): JSX.Element {
   return (
     <div className="agentnb-editor-rail" role="toolbar" aria-label="Steps to add" aria-orientation="vertical">
       {entries
@@ -108,7 +116,8 @@ export function Rail({ entries, onTake }: { entries: readonly Entry[]; onTake: (
           <button
             key={entry.id}
             type="button"
-            draggable
+            draggable={!disabled}
+            disabled={disabled}
             data-testid={`rail:${entry.kind}`}
             title={`${entry.title}: ${entry.detail}. Drag it onto the canvas, a step or a line`}
             onClick={() => onTake(entry)}

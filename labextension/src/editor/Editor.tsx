@@ -4,7 +4,7 @@ import { Canvas } from '../graph/Canvas';
 import type { Drop, Editing, Mark } from '../graph/editing';
 import { Live, LiveContext } from '../graph/live';
 import { Commands } from '../graph/node';
-import { placed, type Placed } from '../graph/place';
+import { placed } from '../graph/place';
 import type { Viewport } from '@xyflow/react';
 import { useServices } from '../panels/services';
 import { AddMenu, DRAG_TYPE, Rail } from './AddMenu';
@@ -129,13 +129,13 @@ export function Editor({ store }: { store: EditorStore }): JSX.Element {
     } else if (event.key === 'Escape') {
       setMenu(null);
       store.select('');
-      (event.currentTarget.querySelector('.agentnb-flow-canvas') as HTMLElement | null)?.focus();
+      event.currentTarget.querySelector<HTMLElement>('.agentnb-flow-canvas')?.focus();
     } else if (isField) {
       return;
     } else if (event.key === 'Delete' || event.key === 'Backspace') {
       removeChosen(store);
     } else if (event.key === 'Enter' && (event.target as Element).matches('.agentnb-flow-canvas')) {
-      (event.currentTarget.querySelector('.agentnb-form input') as HTMLElement | null)?.focus();
+      event.currentTarget.querySelector<HTMLElement>('.agentnb-form input')?.focus();
     } else {
       return;
     }
@@ -199,7 +199,7 @@ export function Editor({ store }: { store: EditorStore }): JSX.Element {
             </div>
             <Notices store={store} />
             <div className="agentnb-editor-main">
-              {!runId && <Rail entries={entries} onTake={entry => take(entry, here)} />}
+              <Rail entries={entries} disabled={readOnly || stale !== null} onTake={entry => take(entry, here)} />
               <div className="agentnb-editor-canvas">
                 {ready && stale?.reason !== 'large' && (
                   <Canvas
@@ -384,5 +384,3 @@ function choicesOf(model: Model, entries: readonly Entry[]): Record<string, read
     on: ['completed', 'error', 'timed_out', 'approved', 'rejected', 'skipped'],
   };
 }
-
-export type { Placed };

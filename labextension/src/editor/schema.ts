@@ -1,3 +1,4 @@
+import { word } from './model';
 import { isRecord } from './text/rendering';
 
 /** The parts of a JSON Schema that make a form. */
@@ -42,16 +43,21 @@ export function resolved(schema: Schema | undefined, root: Schema, depth = 0): S
   }
   if (schema.$ref?.startsWith('#/$defs/')) {
     const target = root.$defs?.[schema.$ref.slice('#/$defs/'.length)];
-    const { $ref: _, ...rest } = schema;
-    return { ...resolved(target, root, depth + 1), ...rest };
+    return { ...resolved(target, root, depth + 1), ...without(schema, '$ref') };
   }
   const alternatives = schema.anyOf ?? schema.oneOf;
   const real = alternatives?.filter(one => one.type !== 'null');
   if (real?.length === 1 || schema.allOf?.length === 1) {
-    const { anyOf: _, oneOf: __, allOf: ___, ...rest } = schema;
-    return { ...resolved(real?.[0] ?? schema.allOf?.[0], root, depth + 1), ...rest };
+    return {
+      ...resolved(real?.[0] ?? schema.allOf?.[0], root, depth + 1),
+      ...without(schema, 'anyOf', 'oneOf', 'allOf'),
+    };
   }
   return real && alternatives && real.length < alternatives.length ? { ...schema, anyOf: real } : schema;
+}
+
+function without(schema: Schema, ...keys: (keyof Schema)[]): Schema {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => !keys.includes(key as keyof Schema)));
 }
 
 /** What a resolved schema looks like as a field. */
@@ -192,5 +198,5 @@ export function blank(schema: Schema, root: Schema): unknown {
 /** The default of a field, as far as it is worth saying. */
 export function defaultText(schema: Schema): string {
   const value = schema.default;
-  return value === undefined || value === null || typeof value === 'object' || value === '' ? '' : String(value);
+  return word(value);
 }

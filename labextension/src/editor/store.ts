@@ -86,8 +86,8 @@ export class EditorStore {
       canRedo: false,
       readOnly: false,
     };
-    this.shared.changed.connect(this.onChanged, this);
-    context.model.stateChanged.connect(this.onModelState, this);
+    this.shared.changed.connect(this.onChanged);
+    context.model.stateChanged.connect(this.onModelState);
     STACK_EVENTS.forEach(event => this.undoing?.on(event, this.onStack));
     void context.ready.then(() => {
       if (!context.isDisposed) {
@@ -98,7 +98,7 @@ export class EditorStore {
   }
 
   private get shared(): ISharedText {
-    return this.context.model.sharedModel as unknown as ISharedText;
+    return this.context.model.sharedModel as ISharedText;
   }
 
   private get undoing(): UndoManager | null {
@@ -241,8 +241,8 @@ export class EditorStore {
     window.clearTimeout(this.readTimer);
     window.clearTimeout(this.checkTimer);
     this.checking?.abort();
-    this.shared.changed.disconnect(this.onChanged, this);
-    this.context.model.stateChanged.disconnect(this.onModelState, this);
+    this.shared.changed.disconnect(this.onChanged);
+    this.context.model.stateChanged.disconnect(this.onModelState);
     STACK_EVENTS.forEach(event => this.undoing?.off(event, this.onStack));
     this.listeners.clear();
   }
@@ -254,7 +254,7 @@ export class EditorStore {
     }
   };
 
-  private onChanged(): void {
+  private readonly onChanged = (): void => {
     const { length } = this.text;
     window.clearTimeout(this.readTimer);
     if (length > LARGE) {
@@ -262,11 +262,11 @@ export class EditorStore {
     } else {
       this.refresh();
     }
-  }
+  };
 
-  private onModelState(): void {
+  private readonly onModelState = (): void => {
     this.set({ readOnly: this.context.model.readOnly });
-  }
+  };
 
   private refresh(): void {
     const { text } = this;

@@ -4,7 +4,6 @@ import { StateEffect, StateField, type Extension } from '@codemirror/state';
 import { Decoration, EditorView, type DecorationSet } from '@codemirror/view';
 import type { IEditorServices } from '@jupyterlab/codeeditor';
 import { CodeEditorWrapper } from '@jupyterlab/codeeditor';
-import type { CodeMirrorEditor } from '@jupyterlab/codemirror';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 
 import { suggest } from './completion';
@@ -74,9 +73,9 @@ export function textPane(
   context.model.mimeType = services.mimeTypeService.getMimeTypeByFilePath(
     context.path.endsWith('.json') ? 'workflow.json' : 'workflow.yaml',
   );
-  const view = (pane.editor as CodeMirrorEditor).editor;
+  const { editor: view } = pane.editor as unknown as { editor: EditorView }; // JupyterLab's editor is CodeMirror's
 
-  const show = (_: unknown, { from, to, focus }: { from: number; to: number; focus: boolean }): void => {
+  const show = (_: unknown, { from, focus }: { from: number; focus: boolean }): void => {
     const end = Math.min(from, view.state.doc.length);
     isShowing = true;
     view.dispatch({
@@ -87,7 +86,6 @@ export function textPane(
     if (focus) {
       view.focus();
     }
-    void to;
   };
   let before = { findings: store.state().findings, selected: '' };
   const draw = (): void => {

@@ -1,6 +1,7 @@
 import { useState, type JSX } from 'react';
 import { parse, stringify } from 'yaml';
 
+import { word } from '../model';
 import { isRecord } from '../text/rendering';
 import { same } from '../text/splicing';
 import type { Path } from '../text/source';
@@ -30,7 +31,7 @@ export function AnyValue({ name, path, value, invalid, testId }: AnyValueProps):
     if (next === 'fields' && !isRecord(value)) {
       change(path, { [name === 'input' ? 'text' : 'value']: value ?? '' });
     } else if (next === 'text' && typeof value !== 'string') {
-      change(path, isRecord(value) ? String(Object.values(value)[0] ?? '') : '');
+      change(path, isRecord(value) ? word(Object.values(value)[0]) : '');
     }
   };
   return (
@@ -49,7 +50,7 @@ export function AnyValue({ name, path, value, invalid, testId }: AnyValueProps):
       </select>
       {form === 'text' && (
         <ExpressionInput
-          value={value === undefined || value === null ? '' : String(value)}
+          value={word(value)}
           label={name}
           bare={false}
           invalid={invalid}

@@ -1,6 +1,7 @@
 import { useId, type JSX } from 'react';
 
 import { blank, defaultText, resolved, shapeOf, variantName, variantOf, type Schema } from '../schema';
+import { word } from '../model';
 import { isRecord } from '../text/rendering';
 import type { Path } from '../text/source';
 import { AnyValue } from './AnyValue';
@@ -186,7 +187,7 @@ function Control({ name, path, schema, value, required = false, invalid }: Contr
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? JSON.stringify(value) : word(value);
 }
 
 /** A number that stood there as one stays one: `timeout: 30`. */

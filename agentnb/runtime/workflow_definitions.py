@@ -16,9 +16,10 @@ from agentnb.agents.spec import AgentSpec
 from agentnb.errors import AgentNBError, UnknownName
 from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
+from agentnb.secrets import plain_json
 from agentnb.workflows.callables import SCHEMES, Function, imported
 from agentnb.workflows.graph import CompiledStep, Graph, compiled, graph_of, transition_conditions
-from agentnb.workflows.spec import Action, SubWorkflow, WorkflowError, WorkflowSpec, adapter
+from agentnb.workflows.spec import Action, SubWorkflow, WorkflowError, WorkflowSpec, adapter, once_a_spec
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 DEPTH = 20
 """How deep workflows may contain one another."""
-_SHOWN_ONLY = frozenset({"title", "needs"})
+_SHOWN_ONLY = {"title", "needs"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Ready:
 
     @cached_property
     def graph(self) -> Graph:
-        return graph_of(self.spec, self.compiled)
+        return graph_of(self.spec)
 
     @cached_property
     def conditions(self) -> Mapping[str, tuple[Condition | None, ...]]:
@@ -83,7 +84,7 @@ class Ready:
             "fingerprints": dict(self.fingerprints),
             "not_portable": problem,
         }
-        key = hashlib.sha256(canonical(spec).encode("utf-8", "surrogatepass") + code).hexdigest()
+        key = hashlib.sha256(plain_json(spec).encode("utf-8", "surrogatepass") + code).hexdigest()
         return Definition(key, "workflow", self.spec.name, spec, code, portable.PYTHON if code else "")
 
     def definitions(self) -> list[Definition]:
@@ -114,7 +115,8 @@ def make_ready(runtime: Runtime, workflow: Workflow, depth: int = 0) -> Ready:
             problems.append(f"{place}: {error}")
     if problems:
         raise WorkflowError("; ".join(problems))
-    prints = {place: _fingerprint(place, action, functions, agents, workflows) for place, action in actions.items()}
+    texts = _texts(workflow.spec)
+    prints = {place: _fingerprint(place, action, texts[place], functions, agents, workflows) for place, action in actions.items()}
     return Ready(workflow.spec, workflow.folder, functions, agents, workflows, prints)
 
 
@@ -204,10 +206,17 @@ def _stored_agent(runtime: Runtime, id: str, definition: str) -> Pinned:
     return Pinned(record, agent_specs.load(stored))
 
 
+@once_a_spec
+def _texts(spec: WorkflowSpec) -> Mapping[str, str]:
+    """What each action does, as text; by its place."""
+    dumped = {place: action.model_dump(mode="json", exclude_unset=True, exclude=_SHOWN_ONLY) for place, action in spec.actions().items()}
+    return {place: canonical(data) for place, data in dumped.items()}
+
+
 def _fingerprint(
-    place: str, action: Action, functions: Mapping[str, Function], agents: Mapping[str, Pinned], workflows: Mapping[str, Ready]
+    place: str, action: Action, text: str, functions: Mapping[str, Function], agents: Mapping[str, Pinned], workflows: Mapping[str, Ready]
 ) -> str:
-    parts: list[str] = [canonical(action.model_dump(mode="json", exclude_unset=True, exclude=set(_SHOWN_ONLY)))]
+    parts = [text]
     if action.tool is not None:
         parts.append(functions[action.tool].fingerprint)
     if action.agent is not None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from contextvars import copy_context
 from typing import Any, cast
 
 from agentnb.errors import AgentNBError, ExecutionError
@@ -94,6 +95,7 @@ class DagExecutor:
         self._turning = False
         self._end: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
 
     async def run(self) -> dict[str, Any]:
         """The workflow's outputs.
@@ -149,7 +151,7 @@ class DagExecutor:
             launches = [] if self.failure is not None else self._admit()
             self._job.ledger.commit()
             for instance, fan in launches:
-                task = self._loop.create_task(self._perform(instance))
+                task = self._loop.create_task(self._perform(instance), context=self._context.copy())
                 self._tasks[instance] = (task, fan)
             self._check_end()
         except BaseException as error:
@@ -165,7 +167,10 @@ class DagExecutor:
             self._broken = error
         finally:
             self._finished.append(instance)
-            self._soon()
+            if len(self._finished) == len(self._tasks):
+                self._turn()
+            else:
+                self._soon()
 
     def _settle(self, instance: Instance) -> None:
         _, fan = self._tasks.pop(instance)

@@ -49,8 +49,13 @@ class Event(NamedTuple):
 
     @property
     def topic(self) -> str:
-        kind = self.type.partition(".")[0]
-        return f"external.{self.type.partition('.')[2]}" if kind == "external" else f"{kind}.events"
+        return _topic(self.type)
+
+
+@lru_cache(1000)
+def _topic(type_: str) -> str:
+    kind, _, rest = type_.partition(".")
+    return f"external.{rest}" if kind == "external" else f"{kind}.events"
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class DagExecutor:
             launches = [] if self.failure is not None else self._admit()
             self._job.ledger.commit()
             for instance, fan in launches:
-                task = self._loop.create_task(self._perform(instance), context=self._context.copy())
+                task = self._loop.create_task(self._perform(instance), name=instance.record.id, context=self._context.copy())
                 self._tasks[instance] = (task, fan)
             self._check_end()
         except BaseException as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -229,4 +229,9 @@ def _fingerprint(
         parts.append(agents[action.agent].record.definition)
     if place in workflows:
         parts.append(workflows[place].definition.hash)
+    return _short_hash(*parts)
+
+
+@lru_cache(10_000)
+def _short_hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, reduce
+from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
 from agentnb.secrets import plain_json
 from agentnb.workflows.callables import SCHEMES, Function, imported
+from agentnb.workflows.compilation import action_path
 from agentnb.workflows.graph import CompiledStep, Graph, compiled, graph_of, transition_conditions
 from agentnb.workflows.spec import Action, SubWorkflow, WorkflowError, WorkflowSpec, adapter, once_a_spec
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 DEPTH = 20
 """How deep workflows may contain one another."""
-_SHOWN_ONLY = {"title", "needs"}
+_SHOWN_ONLY = frozenset({"title", "needs"})
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Ready:
         references = {name: portable.reference(function) for name, function in given.items()}
         code, problem = portable.pickled({name: given[name] for name, reference in references.items() if not reference})
         spec = {
-            "document": self.spec.to_dict(),
+            "document": _document(self.spec),
             "folder": str(self.folder),
             "functions": references,
             "agents": {name: {"id": pinned.record.id, "definition": pinned.record.definition} for name, pinned in self.agents.items()},
@@ -206,11 +208,15 @@ def _stored_agent(runtime: Runtime, id: str, definition: str) -> Pinned:
     return Pinned(record, agent_specs.load(stored))
 
 
+_document = once_a_spec(WorkflowSpec.to_dict)
+
+
 @once_a_spec
 def _texts(spec: WorkflowSpec) -> Mapping[str, str]:
     """What each action does, as text; by its place."""
-    dumped = {place: action.model_dump(mode="json", exclude_unset=True, exclude=_SHOWN_ONLY) for place, action in spec.actions().items()}
-    return {place: canonical(data) for place, data in dumped.items()}
+    document: Any = _document(spec)
+    parts = {place: reduce(getitem, action_path(spec, place), document) for place in spec.actions()}
+    return {place: canonical({name: value for name, value in part.items() if name not in _SHOWN_ONLY}) for place, part in parts.items()}
 
 
 def _fingerprint(
@@ -223,4 +229,9 @@ def _fingerprint(
         parts.append(agents[action.agent].record.definition)
     if place in workflows:
         parts.append(workflows[place].definition.hash)
+    return _short_hash(*parts)
+
+
+@lru_cache(10_000)
+def _short_hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

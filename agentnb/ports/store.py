@@ -128,17 +128,20 @@ class Definition:
     """What an agent or a workflow is made of, kept under the hash of its content.
 
     Attributes:
+        kind: A ``draft`` is a workflow of which nothing was found yet that it names.
         spec: JSON object.
         code: cloudpickle of the functions that can't be imported, or empty.
         python: Version that wrote ``code``, as ``3.11``.
+        used_at: When it was last written, which each run does; given by the store.
     """
 
     hash: str
-    kind: Literal["agent", "workflow"]
+    kind: Literal["agent", "workflow", "draft"]
     name: str
     spec: Mapping[str, Any]
     code: bytes = b""
     python: str = ""
+    used_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,10 @@ class Store(Protocol):
         """Events in the journal's order, of one run or of all."""
         ...
 
+    def position(self) -> int:
+        """The number of the newest event; 0 where there is none."""
+        ...
+
     def run(self, run_id: str) -> Run:
         """One run by its ID, or by the beginning of it where only one starts so.
 
@@ -218,8 +225,47 @@ class Store(Protocol):
         """
         ...
 
-    def runs(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
-        """Runs, newest first."""
+    def runs(
+        self,
+        *,
+        kind: str = "",
+        status: str = "",
+        name: str = "",
+        agent_id: str = "",
+        parent: str = "",
+        since: str = "",
+        until: str = "",
+        before: tuple[str, str] | None = None,
+        limit: int = 50,
+        whole: bool = True,
+    ) -> list[Run]:
+        """Runs, newest first.
+
+        Args:
+            kind: Only those of this kind; the same holds for the other fields.
+            status: As it is kept.
+            name: Of the agent, the workflow or the job.
+            agent_id: Of the agent.
+            parent: The run that they are part of.
+            since: Only those that were created then or later.
+            until: Only those that were created before.
+            before: ``(created_at, id)`` of a run: only those that come after it in this order.
+            limit: At most so many.
+            whole: With their input and output, which may be large.
+        """
+        ...
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many runs there are, by kind and status."""
+        ...
+
+    def delete_runs(self, run_ids: Sequence[str], *others: Record) -> None:
+        """Forget runs that have ended, with their events, signals, turns of conversations and kept results; write the other records.
+
+        Raises:
+            RunNotFound: One isn't there. Nothing was deleted then; the same holds below.
+            IllegalTransition: One hasn't ended.
+        """
         ...
 
     def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
@@ -242,6 +288,20 @@ class Store(Protocol):
         """
         ...
 
+    def definitions(
+        self, kind: str, *, name: str = "", current: bool = True, before: tuple[str, str] | None = None, limit: int = 50
+    ) -> list[Definition]:
+        """Definitions without their code, those first that were used last; ``current`` keeps only the first one of each name.
+
+        Args:
+            kind: ``agent`` or ``workflow``.
+            name: Only those of this name.
+            current: Whether to leave out earlier versions.
+            before: ``(used_at, hash)`` of a definition: only those that come after it in this order.
+            limit: At most so many.
+        """
+        ...
+
     def agents(self, *, name: str = "", agent_id: str = "", current: bool = True) -> list[AgentRecord]:
         """Agents, newest first; ``current`` leaves out those whose name was given to a newer one of the same origin."""
         ...
@@ -260,6 +320,10 @@ class Store(Protocol):
 
     def cached(self, key: str) -> Cached | None:
         """A kept result that holds still."""
+        ...
+
+    def reserve(self, cached: Cached) -> bool:
+        """Keep a result; False, with nothing written, where one of its key is kept and holds still."""
         ...
 
     def due(self, moment: float, limit: int = 100) -> list[Run]:

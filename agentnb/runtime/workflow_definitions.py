@@ -122,12 +122,23 @@ def make_ready(runtime: Runtime, workflow: Workflow, depth: int = 0) -> Ready:
     return Ready(workflow.spec, workflow.folder, functions, agents, workflows, prints)
 
 
+def draft(spec: WorkflowSpec, folder: Path) -> Definition:
+    """A checked document as the store keeps it, before anything is found that it names: ``load`` does that, where it is run."""
+    content = {"document": spec.to_dict(), "folder": str(folder)}
+    return Definition(
+        hashlib.sha256(f"draft{canonical(content)}".encode("utf-8", "surrogatepass")).hexdigest(), "draft", spec.name, content
+    )
+
+
 def load(runtime: Runtime, definition: Definition) -> Ready:
     """A workflow from its definition, perhaps in another process.
 
     Raises:
         DefinitionError: A function can't be loaded here.
+        WorkflowError: It is a draft, and something isn't there that it names.
     """
+    if definition.kind == "draft":
+        return make_ready(runtime, _drafted(runtime, definition))
     spec = adapter().validate_python(definition.spec["document"])
     folder = Path(definition.spec["folder"])
     found = portable.load(f"the workflow {spec.name!r}", definition)
@@ -138,6 +149,14 @@ def load(runtime: Runtime, definition: Definition) -> Ready:
     agents = {name: _stored_agent(runtime, **pin) for name, pin in definition.spec["agents"].items()}
     workflows = {place: load(runtime, runtime.store.definition(key)) for place, key in definition.spec["workflows"].items()}
     return Ready(spec, folder, functions, agents, workflows, definition.spec["fingerprints"])
+
+
+def _drafted(runtime: Runtime, definition: Definition) -> Workflow:
+    from agentnb.runtime.workflow import Workflow
+
+    workflow = Workflow.from_dict(definition.spec["document"], runtime=runtime)
+    workflow.folder = Path(definition.spec["folder"])
+    return workflow
 
 
 class Finder:

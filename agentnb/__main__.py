@@ -1,0 +1,5 @@
+"""``python -m agentnb``: the command line."""
+
+from agentnb.cli import main
+
+main()

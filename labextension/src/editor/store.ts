@@ -98,7 +98,7 @@ export class EditorStore {
   }
 
   private get shared(): ISharedText {
-    return this.context.model.sharedModel as ISharedText;
+    return this.context.model.sharedModel;
   }
 
   private get undoing(): UndoManager | null {

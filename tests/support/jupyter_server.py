@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def jupyter_server(folder: Path, store: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[httpx2.Client]:
+def jupyter_server(
+    folder: Path, store: Path, *options: str, env: dict[str, str] | None = None, ready: int = 200
+) -> Iterator[httpx2.Client]:
     """A server whose files lie in ``folder``; its client knows the token and the API's address."""
     home = folder.parent / f"{folder.name}-jupyter"
     enabled = home / "config/jupyter_server_config.d"
@@ -46,7 +48,7 @@ def jupyter_server(folder: Path, store: Path, *options: str, env: dict[str, str]
             with httpx2.Client(
                 base_url=f"http://127.0.0.1:{port}{API}", headers={"Authorization": f"token {TOKEN}"}, timeout=60, trust_env=False
             ) as client:
-                _wait(client, process, log)
+                _wait(client, process, log, ready)
                 yield client
         finally:
             process.terminate()
@@ -56,12 +58,12 @@ def jupyter_server(folder: Path, store: Path, *options: str, env: dict[str, str]
                 process.kill()
 
 
-def _wait(client: httpx2.Client, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+def _wait(client: httpx2.Client, process: subprocess.Popen[bytes], log: Path, ready: int, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         try:
             response = client.get("/health/ready")
-            if response.status_code == 200:
+            if response.status_code == ready:
                 return
             pytest.fail(f"not ready: {response.text}\n{log.read_text()[-4000:]}")
         except httpx2.HTTPError:

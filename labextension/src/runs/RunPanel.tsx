@@ -60,7 +60,7 @@ export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element
     <div className="agentnb-run" data-testid="agentnb-run" data-status={run.status}>
       <RunHeader followed={followed} detail={detail} />
       {problem && !problem.isGone && <Trouble problem={problem} onRetry={reload} />}
-      {detail.questions.length > 0 && !isFinal(run.status) && (
+      {tab !== 'graph' && detail.questions.length > 0 && !isFinal(run.status) && (
         <div className="agentnb-questions" data-testid="agentnb-questions">
           {detail.questions.map(question => (
             <QuestionCard key={`${question.run_id} ${question.step_id} ${question.asked_at}`} question={question} />

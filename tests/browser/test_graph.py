@@ -83,7 +83,7 @@ def page(lab: Lab) -> Iterator[Page]:
     try:
         with chromium() as browser:
             page = open_lab(browser, lab)
-            page.set_default_timeout(60_000)
+            page.set_default_timeout(float(os.environ.get("AGENTNB_PATIENCE", "60000")))
             page.keyboard.press("Control+B")
             yield page
     except MissingPart as error:
@@ -150,6 +150,8 @@ def test_a_run_is_live_and_answered_in_place(lab: Lab, notebook: Notebook) -> No
 def test_what_a_step_was_given_and_gave(notebook: Notebook) -> None:
     cell = notebook.cells.nth(notebook.cells.count() - 2)
     graph = cell.get_by_test_id("graph")
+    graph.get_by_test_id("close-sheet").click()
+    graph.get_by_test_id("zoom-fit").click()
     node(graph, "classify").click()
     sheet = graph.get_by_test_id("sheet")
     sheet.get_by_test_id("tab:output").wait_for()
@@ -333,8 +335,8 @@ def test_a_question_survives_the_kernel_and_a_run_is_cancelled(notebook: Noteboo
 def theme(page: Page, name: str, *, light: str) -> None:
     page.get_by_role("menuitem", name="Settings").first.click()
     page.locator(".lm-Menu-item", has_text="Theme").first.hover()
-    page.locator(".lm-Menu-item", has_text=name).last.click()
-    page.locator(f'body[data-jp-theme-light="{light}"]').wait_for()
+    page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
+    page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
 
 
 def brightness(colour: str) -> float:

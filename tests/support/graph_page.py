@@ -48,7 +48,7 @@ def open_graph(page: Page, data: dict[str, Any], state: dict[str, Any], details:
     ``window.tell(message)`` is what the kernel would send, ``window.sent`` what it would be told.
     """
     actions = ["details", "answer", "cancel", "resume", "retry"]
-    model = {"graph": data, "state": state, "actions": actions, "comm_live": True, "details": details or {}}
+    model = {"graph": data, "state": state, "actions": actions, "details": details or {}}
 
     def answer(route: Route) -> None:
         name = route.request.url.removeprefix(_ADDRESS)

@@ -45,10 +45,11 @@ export function WorkflowGraph(props: WorkflowGraphProps): ReactElement {
 
   const select = useCallback(
     (path: string) => {
+      live.selected = path; // the next key is pressed before anything is drawn
       const hidden = around(path).filter(one => !open.has(one));
       onView({ selected: path, part: '', ...(hidden.length ? { open: [...open, ...hidden] } : {}) });
     },
-    [onView, open],
+    [live, onView, open],
   );
   const commands = useMemo(
     () => ({

@@ -22,8 +22,6 @@ interface Model {
   get(name: 'graph'): GraphData;
   get(name: 'state'): GraphState;
   get(name: 'actions'): string[];
-  get(name: 'run'): string;
-  get(name: 'comm_live'): boolean | undefined;
   set(name: 'state', value: GraphState): void;
   on(name: string, listener: (message: Message) => void): void;
   off(name: string, listener: (message: Message) => void): void;
@@ -51,6 +49,7 @@ class Holder {
   private view: GraphView = FIRST_VIEW;
   private actions: GraphActions = {};
   private props!: WorkflowGraphProps;
+  private gone = false;
   private requests = 0;
   private readonly waiting = new Map<number, { done: (value: never) => void; failed: (error: Error) => void }>();
   private readonly views = new Set<() => void>();
@@ -62,11 +61,11 @@ class Holder {
     this.offer();
     this.draw();
     model.on('msg:custom', this.told);
-    model.on('comm_live_update', this.draw);
+    model.on('comm_live_update', this.left);
     model.send({ kind: 'ready' });
     return () => {
       model.off('msg:custom', this.told);
-      model.off('comm_live_update', this.draw);
+      model.off('comm_live_update', this.left);
     };
   }
 
@@ -102,8 +101,14 @@ class Holder {
     this.views.forEach(told => told());
   };
 
+  /** The only change that there is after the beginning: the kernel, and with it the widget's other half, is gone. */
+  private readonly left = (): void => {
+    this.gone = true;
+    this.draw();
+  };
+
   private notice(): string | undefined {
-    if (this.model.get('comm_live') !== false) {
+    if (!this.gone) {
       return undefined;
     }
     const run = this.state.run?.id;
@@ -173,7 +178,7 @@ function Shown({ holder }: { holder: Holder }): ReactElement {
 
 /** As much as the graph needs, within what a cell's output can take. */
 function heightOf(data: GraphData): number {
-  return Math.min(Math.max(data.height + 110, 240), 460);
+  return Math.min(Math.max(data.height + 110, 300), 460);
 }
 
 /** A widget of its own for each model. */

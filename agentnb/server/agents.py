@@ -11,7 +11,7 @@ from agentnb.server.pages import Name, Page, PageQuery, cursor_of, pair_of, part
 from agentnb.server.routing import Call, Data
 from agentnb.server.runs import RunPage, page_of
 
-_LAST = 20
+_LAST = 10
 
 
 class AgentsQuery(PageQuery):

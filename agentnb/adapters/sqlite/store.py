@@ -87,7 +87,7 @@ class SQLiteStore:
             return True
 
     def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
-        where, values = ("run_id = ? AND seq > ?", (run_id, after)) if run_id else ("seq > ?", (after,))
+        where, values = ("run_id = ? AND run_id <> '' AND seq > ?", (run_id, after)) if run_id else ("seq > ?", (after,))
         rows = self._rows(
             f"SELECT seq, type, run_id, step_id, input_hash, data FROM events WHERE {where} ORDER BY seq LIMIT ?",
             (*values, -1 if limit is None else limit),
@@ -126,8 +126,8 @@ class SQLiteStore:
             "kind = ?": kind,
             "status = ?": status,
             "name = ?": name,
-            "agent_id = ?": agent_id,
-            "parent = ?": parent,
+            "agent_id = ? AND agent_id <> ''": agent_id,
+            "parent = ? AND parent <> ''": parent,
             "created_at >= ?": since,
             "created_at < ?": until,
         }

@@ -108,7 +108,7 @@ def agents(lab: Lab) -> None:
     tokens = {"usage": {"input_tokens": 1000, "output_tokens": 234}}
     for day, sky in (("Monday", "sunny"), ("Tuesday", "cloudy")):
         lab.script(call("lookup", city=day), {"text": f"It is **{sky}**.", **tokens}, name=f"{day}.jsonl")
-    words = {"text": "I have **written**. " + "So it goes. " * 20, "chunk_delay": 0.05}
+    words = {"text": "I have **written**. ![a picture](http://127.0.0.1:9/told.png) " + "So it goes. " * 20, "chunk_delay": 0.05}
     lab.script(call("lookup", city="Rome"), call("send", to="ann"), words, name="chat.jsonl")
     (lab.folder / "agents.py").write_text(AGENTS)
     subprocess.run([sys.executable, "agents.py"], cwd=lab.folder, env={**os.environ, "AGENTNB_STORE": str(lab.store)}, check=True)
@@ -267,6 +267,8 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     assert chat.get_by_test_id("agentnb-turn").get_attribute("data-status") == "running"  # it is shown while it is written
     expect(chat.locator('[data-testid="agentnb-turn"][data-status="completed"]')).to_be_visible()
     expect(answer.locator("strong")).to_have_text("written")
+    expect(answer).to_contain_text("a picture")
+    assert answer.locator("img").count() == 0  # its address could carry away what was said
     expect(question).to_have_count(0)
 
     summary = chat.get_by_test_id("agentnb-summary")

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
+
+WANTED = bool(os.environ.get("AGENTNB_PICTURES"))
+IMAGES = Path(__file__).resolve().parents[2] / "notebooks" / "images"
 
 CONFIG = """
 import json, os
@@ -122,6 +126,19 @@ def forbid(lab: Lab) -> Iterator[Any]:
     file.unlink(missing_ok=True)
 
 
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Where the README's pictures go: only where they are wanted into the working tree."""
+    return IMAGES if WANTED else tmp_path
+
+
+def picture(page: Page, file: Path) -> None:
+    """All that is below the tabs, as PNG."""
+    page.mouse.move(0, 0)
+    page.locator("#jp-main-dock-panel > .agentnb-panel").locator("visible=true").screenshot(path=file)
+    assert file.stat().st_size <= 200_000
+
+
 def call(name: str, **arguments: Any) -> dict[str, Any]:
     return {"tool_calls": [{"name": name, "arguments": arguments}]}
 
@@ -166,7 +183,7 @@ def test_an_empty_store_teaches(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page) -> None:
+def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page, images: Path) -> None:
     panel = open_panel(page, "Runs")
     expect(rows(page)).to_have_count(2)
 
@@ -179,6 +196,8 @@ def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page) -> None:
     with pytest.raises(Exception, match="all are used"):
         helper.execute_sync("And now?")
     expect(rows(page, status="failed")).to_contain_text("all are used")
+
+    picture(page, images / "runs.png")
 
     field = panel.get_by_test_id("agentnb-runs-filter")
     field.fill("status:failed agent:helper today")
@@ -199,7 +218,7 @@ def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page) -> None:
     expect(view.locator('td[data-mark="+"]', has_text="Tuesday").first).to_be_visible()
 
 
-def test_a_run_asks_and_is_answered(lab: Lab, page: Page) -> None:
+def test_a_run_asks_and_is_answered(lab: Lab, page: Page, images: Path) -> None:
     run_id = triage(lab)
     view = open_run(page, run_id)
     expect(page.get_by_test_id("agentnb-statusbar")).to_contain_text("1 waiting")
@@ -210,6 +229,7 @@ def test_a_run_asks_and_is_answered(lab: Lab, page: Page) -> None:
     expect(sheet.locator('.agentnb-card[data-kind="error"]')).to_contain_text("code 3")
     sheet.get_by_test_id("agentnb-tab-attempts").click()
     expect(sheet.locator("tbody tr")).to_have_count(2)
+    picture(page, images / "run.png")
     view.get_by_test_id("agentnb-timeline").press("Escape")
     expect(view.get_by_test_id("agentnb-run-sheet")).to_be_visible()
 
@@ -246,7 +266,7 @@ def test_a_run_is_cancelled_and_deleted(lab: Lab, page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
+def test_a_chat_streams_asks_and_shows_its_tools(page: Page, images: Path) -> None:
     panel = open_panel(page, "Agents")
     panel.get_by_test_id("agentnb-agents-filter").fill("mail")
     card = panel.get_by_test_id("agentnb-agent-card")
@@ -277,6 +297,7 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     tool = chat.get_by_test_id("agentnb-trace-step").filter(has=page.locator(".agentnb-name", has_text="send")).first
     tool.locator("summary").first.click()
     expect(tool).to_contain_text("sent to bob")
+    picture(page, images / "chat.png")
 
 
 @pytest.mark.usefixtures("agents")

@@ -15,6 +15,9 @@ _UNITS = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMG]?B)\s*$")
 _HOST = re.compile(r"(?P<host>\*|(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?")
 
+_SMALL_ENOUGH = Decision("allow", "size_ok")
+_TOOL_ALLOWED = Decision("allow", "tool_allowed")
+
 WithoutUser = Literal["deny", "approve", "wait"]
 
 
@@ -98,7 +101,7 @@ class SizeLimit:
             return Decision(
                 "deny", "too_large", f"{what} has {size:,} bytes, allowed are {limit:,}: send less, or raise policy.{key} in agentnb.toml"
             )
-        return None if check.stage == "tool_call" else Decision("allow", "size_ok")
+        return None if check.stage == "tool_call" else _SMALL_ENOUGH
 
 
 class AllowedTools:
@@ -116,7 +119,7 @@ class AllowedTools:
             return Decision("deny", "tool_denied", f"policy.denied_tools names {check.tool!r}")
         if self._settings.allowed_tools is not None and check.tool not in self._settings.allowed_tools:
             return Decision("deny", "tool_not_allowed", f"policy.allowed_tools doesn't name {check.tool!r}")
-        return Decision("allow", "tool_allowed")
+        return _TOOL_ALLOWED
 
 
 class Approval:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Status = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
 Reason = Literal["", "error", "timed_out", "policy", "cancelled", "lost"]
@@ -29,8 +29,7 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened.
 
     Attributes:
@@ -50,8 +49,13 @@ class Event:
 
     @property
     def topic(self) -> str:
-        kind = self.type.partition(".")[0]
-        return f"external.{self.type.partition('.')[2]}" if kind == "external" else f"{kind}.events"
+        return _topic(self.type)
+
+
+@lru_cache(1000)
+def _topic(type_: str) -> str:
+    kind, _, rest = type_.partition(".")
+    return f"external.{rest}" if kind == "external" else f"{kind}.events"
 
 
 @dataclass(frozen=True, slots=True)

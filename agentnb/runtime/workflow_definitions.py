@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, reduce
+from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ from agentnb.agents.spec import AgentSpec
 from agentnb.errors import AgentNBError, UnknownName
 from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
+from agentnb.secrets import plain_json
 from agentnb.workflows.callables import SCHEMES, Function, imported
+from agentnb.workflows.compilation import action_path
 from agentnb.workflows.graph import CompiledStep, Graph, compiled, graph_of, transition_conditions
-from agentnb.workflows.spec import Action, SubWorkflow, WorkflowError, WorkflowSpec, adapter
+from agentnb.workflows.spec import Action, SubWorkflow, WorkflowError, WorkflowSpec, adapter, once_a_spec
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
@@ -62,7 +65,7 @@ class Ready:
 
     @cached_property
     def graph(self) -> Graph:
-        return graph_of(self.spec, self.compiled)
+        return graph_of(self.spec)
 
     @cached_property
     def conditions(self) -> Mapping[str, tuple[Condition | None, ...]]:
@@ -75,7 +78,7 @@ class Ready:
         references = {name: portable.reference(function) for name, function in given.items()}
         code, problem = portable.pickled({name: given[name] for name, reference in references.items() if not reference})
         spec = {
-            "document": self.spec.to_dict(),
+            "document": _document(self.spec),
             "folder": str(self.folder),
             "functions": references,
             "agents": {name: {"id": pinned.record.id, "definition": pinned.record.definition} for name, pinned in self.agents.items()},
@@ -83,7 +86,7 @@ class Ready:
             "fingerprints": dict(self.fingerprints),
             "not_portable": problem,
         }
-        key = hashlib.sha256(canonical(spec).encode("utf-8", "surrogatepass") + code).hexdigest()
+        key = hashlib.sha256(plain_json(spec).encode("utf-8", "surrogatepass") + code).hexdigest()
         return Definition(key, "workflow", self.spec.name, spec, code, portable.PYTHON if code else "")
 
     def definitions(self) -> list[Definition]:
@@ -114,7 +117,8 @@ def make_ready(runtime: Runtime, workflow: Workflow, depth: int = 0) -> Ready:
             problems.append(f"{place}: {error}")
     if problems:
         raise WorkflowError("; ".join(problems))
-    prints = {place: _fingerprint(place, action, functions, agents, workflows) for place, action in actions.items()}
+    texts = _texts(workflow.spec)
+    prints = {place: _fingerprint(place, action, texts[place], functions, agents, workflows) for place, action in actions.items()}
     return Ready(workflow.spec, workflow.folder, functions, agents, workflows, prints)
 
 
@@ -257,14 +261,30 @@ def _stored_agent(runtime: Runtime, id: str, definition: str) -> Pinned:
     return Pinned(record, agent_specs.load(stored))
 
 
+_document = once_a_spec(WorkflowSpec.to_dict)
+
+
+@once_a_spec
+def _texts(spec: WorkflowSpec) -> Mapping[str, str]:
+    """What each action does, as text; by its place."""
+    document: Any = _document(spec)
+    parts = {place: reduce(getitem, action_path(spec, place), document) for place in spec.actions()}
+    return {place: canonical({name: value for name, value in part.items() if name not in _SHOWN_ONLY}) for place, part in parts.items()}
+
+
 def _fingerprint(
-    place: str, action: Action, functions: Mapping[str, Function], agents: Mapping[str, Pinned], workflows: Mapping[str, Ready]
+    place: str, action: Action, text: str, functions: Mapping[str, Function], agents: Mapping[str, Pinned], workflows: Mapping[str, Ready]
 ) -> str:
-    parts: list[str] = [canonical(action.model_dump(mode="json", exclude_unset=True, exclude=set(_SHOWN_ONLY)))]
+    parts = [text]
     if action.tool is not None:
         parts.append(functions[action.tool].fingerprint)
     if action.agent is not None:
         parts.append(agents[action.agent].record.definition)
     if place in workflows:
         parts.append(workflows[place].definition.hash)
+    return _short_hash(*parts)
+
+
+@lru_cache(10_000)
+def _short_hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

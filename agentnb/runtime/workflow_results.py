@@ -117,7 +117,7 @@ def usage_of(records: Mapping[str, StepRecord]) -> dict[str, Any]:
     for record in records.values():
         total["steps"] += record.status == "completed"
         total["replayed"] += bool(record.source)
-        if record.source:
+        if record.source or not record.usage:
             continue
         for name in ("input_tokens", "output_tokens", "model_calls", "tool_calls"):
             total[name] += record.usage.get(name) or 0

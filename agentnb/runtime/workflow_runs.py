@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from agentnb.errors import (
     described,
 )
 from agentnb.policy import Check
-from agentnb.ports.store import FINAL, Definition, Event, Fence, Record, Run, RunChange, Signal, Status, now
+from agentnb.ports.store import FINAL, Definition, Event, Fence, Run, RunChange, Signal, Status, now
 from agentnb.runtime import agent_runs
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.watch import ActiveRun
@@ -379,10 +380,8 @@ def _end_child(runtime: Runtime, record: StepRecord) -> None:
 
 
 async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOptions, past: Past) -> WorkflowRun:
-    active, fence, started = ActiveRun(run.id), Fence(run.id, run.attempt), time.perf_counter()
-
-    def write(*records: Record, sync: bool = False) -> None:
-        runtime.store.write(*records, fence=fence, sync=sync)
+    active, started = ActiveRun(run.id), time.perf_counter()
+    write = partial(runtime.store.write, fence=Fence(run.id, run.attempt))
 
     presenter = options.presenter or runtime.questions
     attended = presenter is not None if options.attended is None else options.attended

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -11,7 +10,7 @@ from typing import Any
 
 from agentnb.workflows.documents import Finding, Path, WorkflowSpecError
 from agentnb.workflows.expressions import Condition, ExpressionError, Reference, Template
-from agentnb.workflows.spec import Action, Cache, Step, WorkflowSpec
+from agentnb.workflows.spec import Action, Cache, Step, WorkflowSpec, once_a_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +48,12 @@ def compiled(spec: WorkflowSpec) -> Mapping[str, CompiledStep]:
     return steps
 
 
+@once_a_spec
 def compile_all(spec: WorkflowSpec) -> tuple[Mapping[str, CompiledStep], Sequence[Finding]]:
-    """The same, with what isn't valid left out, and a finding for each such field; done once for each spec that is alive."""
-    key = id(spec)
-    known = _compiled.get(key)
-    if known is not None and known[0]() is spec:
-        return known[1]
+    """The same, with what isn't valid left out, and a finding for each such field."""
     findings: list[Finding] = []
     steps = {name: _compile(action, partial(action_path, spec, name), findings) for name, action in spec.actions().items()}
-    result = MappingProxyType(steps), tuple(findings)
-    _compiled[key] = (weakref.ref(spec, lambda _: _compiled.pop(key, None)), result)
-    return result
-
-
-_compiled: dict[int, tuple[weakref.ref[WorkflowSpec], tuple[Mapping[str, CompiledStep], Sequence[Finding]]]] = {}
+    return MappingProxyType(steps), tuple(findings)
 
 
 def _compile(action: Action, path: Callable[[], Path], findings: list[Finding]) -> CompiledStep:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentnb.workflows.compilation import CompiledStep, compiled, transition_conditions
-from agentnb.workflows.spec import Compensate, Goto, Step, WorkflowError, WorkflowSpec
+from agentnb.workflows.spec import Compensate, Goto, Step, WorkflowError, WorkflowSpec, once_a_spec
 
 if TYPE_CHECKING:
     import networkx
@@ -151,17 +151,14 @@ def _reached(edges: Mapping[str, tuple[str, ...]], ids: Iterable[str]) -> set[st
     return found
 
 
-def graph_of(spec: WorkflowSpec, steps: Mapping[str, CompiledStep] | None = None) -> Graph:
+@once_a_spec
+def graph_of(spec: WorkflowSpec) -> Graph:
     """What the steps of a DAG wait for: their needs, what their expressions read, and for a handler the steps that name it.
-
-    Args:
-        spec: The document.
-        steps: What ``compiled`` gave for it, where the caller has that already.
 
     Raises:
         WorkflowSpecError: An expression isn't valid.
     """
-    steps = compiled(spec) if steps is None else steps
+    steps = compiled(spec)
     needs: dict[str, list[str]] = {name: [*step.needs] for name, step in spec.steps.items()}
     for name, step in spec.steps.items():
         needs[name] += [reference.name for reference in steps[name].references if reference.root == "steps"]

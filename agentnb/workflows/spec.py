@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cache, cached_property
-from typing import Annotated, Any, Literal
+import weakref
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property, wraps
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -374,6 +375,26 @@ class WorkflowSpec(Part):
     def to_dict(self) -> dict[str, Any]:
         """The document again: what was left out stays left out."""
         return self.model_dump(mode="json", exclude_unset=True)
+
+
+Made = TypeVar("Made")
+
+
+def once_a_spec(make: Callable[[WorkflowSpec], Made]) -> Callable[[WorkflowSpec], Made]:
+    """Keeps what is made of a spec as long as that is alive, for it doesn't change; it must not hold the spec itself."""
+    known: dict[int, tuple[weakref.ref[WorkflowSpec], Made]] = {}
+
+    @wraps(make)
+    def found(spec: WorkflowSpec) -> Made:
+        key = id(spec)
+        entry = known.get(key)
+        if entry is not None and entry[0]() is spec:
+            return entry[1]
+        made = make(spec)
+        known[key] = (weakref.ref(spec, lambda _: known.pop(key, None)), made)
+        return made
+
+    return found
 
 
 @cache

@@ -31,12 +31,14 @@ def pack(value: Any, blobs: dict[str, str]) -> str:
 
 def pack_fields(value: Mapping[str, Any], blobs: dict[str, str]) -> str:
     """Like ``pack``, but a large mapping stays readable: only its large fields become references."""
-    quoted = {key: _quoted(field) if type(field) is dict else field for key, field in value.items()}
-    text = dumps(quoted)
+    text = dumps(value)
+    if "$" in text and f'"{_REFERENCE}"' in text:
+        value = {key: _quoted(field) for key, field in value.items()}
+        text = dumps(value)
     if len(text) < LARGE:
         return text
     small = {}
-    for key, field in quoted.items():
+    for key, field in value.items():
         part = dumps(field)
         small[key] = field if len(part) < LARGE // 8 else _reference(part, blobs)
     return dumps(small)

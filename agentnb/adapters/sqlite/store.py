@@ -37,7 +37,13 @@ _LAST = "\U0010ffff"
 
 _UNFINISHED = "status IN ('queued', 'running', 'waiting')"
 
+_EVENT_COLUMNS = "topic, type, run_id, step_id, input_hash, data"
+_INSERT_EVENT = f"INSERT INTO events ({_EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+_HOLDS = "SELECT 1 FROM runs WHERE id = ? AND attempt = ?"
+_INSERT_FENCED = f"INSERT INTO events ({_EVENT_COLUMNS}) SELECT ?, ?, ?, ?, ?, ? WHERE EXISTS ({_HOLDS})"
+
 Blobs = dict[str, str]
+Statement = tuple[str, tuple[Any, ...]]
 
 
 class SQLiteStore:
@@ -62,14 +68,21 @@ class SQLiteStore:
         return self._file
 
     def write(self, *records: Record, fence: Fence | None = None, sync: bool = False) -> None:
+        statements = _statements(records)
         with self._lock:
             try:
                 connection = self._open(sync=sync)
+                if len(statements) == 1 and fence is not None and statements[0][0] == _INSERT_EVENT:
+                    # one statement is a transaction by itself
+                    if not connection.execute(_INSERT_FENCED, (*statements[0][1], fence.run_id, fence.attempt)).rowcount:
+                        raise _lost(fence.run_id)
+                    return
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    if fence is not None:
-                        self._check(fence, connection.execute)
-                    _insert(records, connection.execute)
+                    if fence is not None and not connection.execute(_HOLDS, (fence.run_id, fence.attempt)).fetchone():
+                        raise _lost(fence.run_id)
+                    for statement in statements:
+                        connection.execute(*statement)
                     connection.execute("COMMIT")
                 except BaseException:
                     if connection.in_transaction:
@@ -80,10 +93,12 @@ class SQLiteStore:
                     raise error
 
     def reserve_agent(self, record: AgentRecord, *others: Record) -> bool:
+        statements = _statements((record, *others))
         with self._transaction() as execute:
             if execute("SELECT 1 FROM agents WHERE id = ?", (record.id,)).fetchone():
                 return False
-            _insert((record, *others), execute)
+            for statement in statements:
+                execute(*statement)
             return True
 
     def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
@@ -141,7 +156,8 @@ class SQLiteStore:
     def delete_runs(self, run_ids: Sequence[str], *others: Record) -> None:
         with self._transaction() as execute:
             deletion.delete_runs(run_ids, self.location, execute)
-            _insert(others, execute)
+            for statement in _statements(others):
+                execute(*statement)
 
     def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
         with self._transaction() as execute:
@@ -150,7 +166,7 @@ class SQLiteStore:
                 (owner, until, run_id, expect_attempt),
             ).rowcount
             if not changed:
-                raise LeaseLost(f"run {run_id} was taken over by another process")
+                raise _lost(run_id)
         return self.run(run_id)
 
     def renew(self, run_ids: Sequence[str], owner: str, until: float) -> None:
@@ -193,7 +209,8 @@ class SQLiteStore:
     def delete_agent(self, agent_id: str, *others: Record) -> None:
         with self._transaction() as execute:
             execute("DELETE FROM agents WHERE id = ?", (agent_id,))
-            _insert(others, execute)
+            for statement in _statements(others):
+                execute(*statement)
 
     def turns(self, session: str, before: str = "") -> list[Turn]:
         end = "coalesce((SELECT number FROM turns WHERE session = ?1 AND key = ?2), 9223372036854775807)"
@@ -219,7 +236,8 @@ class SQLiteStore:
             execute("DELETE FROM cache WHERE key = ? AND expires > 0 AND expires <= ?", (cached.key, time.time()))
             if execute("SELECT 1 FROM cache WHERE key = ?", (cached.key,)).fetchone():
                 return False
-            _insert((cached,), execute)
+            for statement in _statements((cached,)):
+                execute(*statement)
             return True
 
     def due(self, moment: float, limit: int = 100) -> list[Run]:
@@ -279,53 +297,57 @@ class SQLiteStore:
             found.update(self._rows(f"SELECT hash, data FROM blobs WHERE hash IN ({', '.join('?' * len(part))})", tuple(part)))
         return found
 
-    def _check(self, fence: Fence, execute: Callable[..., sqlite3.Cursor]) -> None:
-        if not execute("SELECT 1 FROM runs WHERE id = ? AND attempt = ?", (fence.run_id, fence.attempt)).fetchone():
-            raise LeaseLost(f"run {fence.run_id} was taken over by another process")
+
+def _lost(run_id: str) -> LeaseLost:
+    return LeaseLost(f"run {run_id} was taken over by another process")
 
 
-def _insert(records: Iterable[Record], execute: Callable[..., sqlite3.Cursor]) -> None:
+def _statements(records: Iterable[Record]) -> list[Statement]:
+    """What writes the records, and the large parts that they share."""
     blobs: Blobs = {}
-    for record in records:
-        _WRITERS[type(record)](record, blobs, execute)
-    for key, text in blobs.items():
-        execute("INSERT OR IGNORE INTO blobs (hash, data) VALUES (?, ?)", (key, text))
+    made = [_WRITERS[type(record)](record, blobs) for record in records]
+    made += [("INSERT OR IGNORE INTO blobs (hash, data) VALUES (?, ?)", part) for part in blobs.items()]
+    return made
 
 
-def _event(event: Event, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
-    execute(
-        "INSERT INTO events (topic, type, run_id, step_id, input_hash, data) VALUES (?, ?, ?, ?, ?, ?)",
-        (event.topic, event.type, event.run_id, event.step_id, event.input_hash, payloads.pack_fields(event.data, blobs)),
+def _event(event: Event, blobs: Blobs) -> Statement:
+    return _INSERT_EVENT, (
+        event.topic,
+        event.type,
+        event.run_id,
+        event.step_id,
+        event.input_hash,
+        payloads.pack_fields(event.data, blobs),
     )
 
 
-def _run(run: Run, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
-    execute(_INSERT_RUN, tuple(_run_value(column, getattr(run, column), blobs) for column in _RUN_COLUMNS))
+def _run(run: Run, blobs: Blobs) -> Statement:
+    return _INSERT_RUN, tuple(_run_value(column, getattr(run, column), blobs) for column in _RUN_COLUMNS)
 
 
-def _run_change(change: RunChange, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
+def _run_change(change: RunChange, blobs: Blobs) -> Statement:
     replace(_BLANK, **change.fields)
     values = tuple(_run_value(column, value, blobs) for column, value in change.fields.items())
-    execute(f"UPDATE runs SET {', '.join(f'{column} = ?' for column in change.fields)} WHERE id = ?", (*values, change.id))
+    return f"UPDATE runs SET {', '.join(f'{column} = ?' for column in change.fields)} WHERE id = ?", (*values, change.id)
 
 
 def _run_value(column: str, value: Any, blobs: Blobs) -> Any:
     return payloads.pack(value, blobs) if column in _RUN_JSON else value
 
 
-def _agent(agent: AgentRecord, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
-    execute(
+def _agent(agent: AgentRecord, blobs: Blobs) -> Statement:
+    return (
         "INSERT INTO agents (id, name, origin, definition, state, capabilities, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (agent.id, agent.name, agent.origin, agent.definition, agent.state, payloads.dumps(agent.capabilities), agent.created_at),
     )
 
 
-def _agent_state(state: AgentState, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
-    execute("UPDATE agents SET state = ? WHERE id = ?", (state.state, state.id))
+def _agent_state(state: AgentState, blobs: Blobs) -> Statement:
+    return "UPDATE agents SET state = ? WHERE id = ?", (state.state, state.id)
 
 
-def _definition(definition: Definition, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
-    execute(
+def _definition(definition: Definition, blobs: Blobs) -> Statement:
+    return (
         "INSERT INTO definitions (hash, kind, name, spec, code, python, used_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (hash) DO UPDATE SET used_at = excluded.used_at",
         (
@@ -340,29 +362,31 @@ def _definition(definition: Definition, blobs: Blobs, execute: Callable[..., sql
     )
 
 
-def _turn(turn: Turn, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
-    execute(
+def _turn(turn: Turn, blobs: Blobs) -> Statement:
+    return (
         "INSERT INTO turns (session, key, run_id, messages) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (session, key) DO UPDATE SET run_id = excluded.run_id, messages = excluded.messages",
         (turn.session, turn.key, turn.run_id, payloads.pack(list(turn.messages), blobs)),
     )
 
 
-def _signal(signal: Signal, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
-    execute(
-        "INSERT INTO signals (run_id, name, payload) VALUES (?, ?, ?)", (signal.run_id, signal.name, payloads.pack(signal.payload, blobs))
+def _signal(signal: Signal, blobs: Blobs) -> Statement:
+    return "INSERT INTO signals (run_id, name, payload) VALUES (?, ?, ?)", (
+        signal.run_id,
+        signal.name,
+        payloads.pack(signal.payload, blobs),
     )
 
 
-def _cached(cached: Cached, blobs: Blobs, execute: Callable[..., sqlite3.Cursor]) -> None:
-    execute(
+def _cached(cached: Cached, blobs: Blobs) -> Statement:
+    return (
         "INSERT OR REPLACE INTO cache (key, value, run_id, expires) VALUES (?, ?, ?, ?)",
         (cached.key, payloads.pack(cached.value, blobs), cached.run_id, cached.expires),
     )
 
 
 _BLANK = Run("", "agent", "", "queued")
-_WRITERS: dict[type, Callable[[Any, Blobs, Callable[..., sqlite3.Cursor]], None]] = {
+_WRITERS: dict[type, Callable[[Any, Blobs], Statement]] = {
     Event: _event,
     Run: _run,
     RunChange: _run_change,

@@ -1,5 +1,9 @@
 /** Numbers, times and statuses as people read them: the same words as in a cell's answer. */
 
+import { duration } from './graph/format';
+
+export { count, duration, plural } from './graph/format';
+
 /** The statuses that a run, a step or a result has on the screen. */
 export const STATUSES = [
   'queued',
@@ -14,35 +18,6 @@ export const STATUSES = [
 ] as const;
 
 export type Status = (typeof STATUSES)[number];
-
-/** `820 ms`, `12.4 s`, `3 m 05 s`, `2 h 03 m`. */
-export function duration(milliseconds: number): string {
-  if (milliseconds < 999.5) {
-    return `${Math.max(0, Math.round(milliseconds)).toString()} ms`;
-  }
-  const seconds = milliseconds / 1000;
-  if (seconds < 59.95) {
-    return `${seconds.toFixed(1)} s`;
-  }
-  const whole = Math.round(seconds);
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60
-    ? `${minutes.toString()} m ${twoDigits(whole % 60)} s`
-    : `${Math.floor(minutes / 60).toString()} h ${twoDigits(minutes % 60)} m`;
-}
-
-/** `950`, `1.2k`, `3.4M`. */
-export function count(number: number): string {
-  if (number < 1000) {
-    return number.toString();
-  }
-  return number < 999_950 ? `${(number / 1000).toFixed(1)}k` : `${(number / 1_000_000).toFixed(1)}M`;
-}
-
-/** `1 step`, `1.2k steps`. */
-export function plural(number: number, word: string): string {
-  return `${count(number)} ${word}${number === 1 ? '' : 's'}`;
-}
 
 /** US dollars; null is a cost that nobody knows. */
 export function money(cost: number | null | undefined): string {

@@ -64,7 +64,7 @@ describe('runs', () => {
 describe('textAfter', () => {
   it('grows with each piece, and begins anew where the model does', () => {
     const pieces = ['It ', 'is ', null, 'So it is'];
-    const text = pieces.reduce(
+    const text = pieces.reduce<string>(
       (whole, piece) => textAfter(whole, 'delta', JSON.stringify({ run_id: 'a', text: piece })),
       '',
     );

@@ -1,4 +1,3 @@
-import { Button } from '@jupyterlab/ui-components';
 import { JSX, KeyboardEvent, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
 import { asProblem, part, Problem } from '../api/client';
@@ -27,11 +26,11 @@ export function ChatPanel({ args, rename }: PanelProps): JSX.Element {
   const { value: agent, problem, reload } = useLoaded(loadAgent);
   const loadTurns = useCallback(
     async (signal: AbortSignal) => {
-      const page = await client.get<RunPage>('/runs', { agent_id: agentId, session, limit: TURNS }, signal);
+      const page = await client.get<RunPage>('/runs', { agent_id: agentId, limit: TURNS }, signal);
       live.learn(page.runs);
       return true;
     },
-    [client, live, agentId, session],
+    [client, live, agentId],
   );
   const { value: isRead } = useLoaded(loadTurns);
   const { runs } = useLive();
@@ -122,7 +121,7 @@ function Composer(props: {
   return (
     <div className="agentnb-composer">
       {problem && <Trouble problem={problem} />}
-      <div className="agentnb-composer-line">
+      <div className="agentnb-composer-line agentnb-actions">
         <textarea
           ref={box}
           rows={1}
@@ -140,18 +139,23 @@ function Composer(props: {
           onKeyDown={onKeyDown}
         />
         {going ? (
-          <Button
-            small
-            minimal
+          <button
+            type="button"
             onClick={() => void cancelRun(client, live, current.id)}
             data-testid="agentnb-chat-stop"
           >
             Stop
-          </Button>
+          </button>
         ) : (
-          <Button small minimal disabled={!ready} onClick={() => void send()} data-testid="agentnb-chat-send">
+          <button
+            type="button"
+            className="agentnb-first"
+            disabled={!ready}
+            onClick={() => void send()}
+            data-testid="agentnb-chat-send"
+          >
             Send
-          </Button>
+          </button>
         )}
       </div>
     </div>

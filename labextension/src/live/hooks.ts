@@ -79,15 +79,15 @@ export function useRun(runId: string): Followed {
   const { live } = useServices();
   const { runs, deleted } = useLive();
   const run = runs.get(runId) ?? null;
-  const { events, complete, problem: eventsProblem, last } = useEvents(runId);
+  const { events, steps: found, complete, problem: eventsProblem, last } = useEvents(runId);
   const status = run?.status ?? '';
   // Read anew where the run comes to another state, or asks something else.
   const load = useCallback(() => live.read(runId), [live, runId, status, last]); // eslint-disable-line react-hooks/exhaustive-deps
   const { value: detail, problem, reload } = useLoaded(load);
-  const steps = useMemo(() => {
-    const found = withEvents(new Map(), events);
-    return run && isFinal(run.status) ? settled(found, run.ended_at || run.started_at) : found;
-  }, [events, run]);
+  const steps = useMemo(
+    () => (run && isFinal(run.status) ? settled(found, run.ended_at || run.started_at) : found),
+    [found, run],
+  );
   return {
     run,
     detail,
@@ -105,26 +105,31 @@ const ASKING = /(approval_requested|approval_answered|step_waiting|step_answered
 
 interface RunEvents {
   events: readonly JournalEvent[];
+  steps: Steps;
   complete: boolean;
   problem: Problem | null;
   /** The newest event that changes what the run waits for. */
   last: number;
 }
 
+const NOTHING: RunEvents = { events: [], steps: new Map(), complete: false, problem: null, last: 0 };
+
 function useEvents(runId: string): RunEvents {
   const { client, live } = useServices();
   const back = useReturns();
-  const [found, setFound] = useState<RunEvents>({ events: [], complete: false, problem: null, last: 0 });
+  const [found, setFound] = useState<RunEvents>(NOTHING);
   useEffect(() => {
     const stop = new AbortController();
     let events: JournalEvent[] = [];
+    let steps: Steps = NOTHING.steps;
     const add = (more: readonly JournalEvent[], complete: boolean): void => {
       const newest = events.at(-1)?.seq ?? 0;
       const fresh = more.filter(event => event.seq > newest);
       if (fresh.length || complete) {
         events = fresh.length ? [...events, ...fresh] : events;
+        steps = withEvents(steps, fresh);
         const last = complete ? (events.findLast(event => ASKING.test(event.type))?.seq ?? 0) : 0;
-        setFound({ events, complete, problem: null, last });
+        setFound({ events, steps, complete, problem: null, last });
       }
     };
     // What arrives while the past is being read waits for its turn.

@@ -149,7 +149,12 @@ export class Live {
     this.arrived = [];
     const byRun = new Map<string, JournalEvent[]>();
     for (const event of events) {
-      byRun.set(event.run_id, [...(byRun.get(event.run_id) ?? []), event]);
+      const found = byRun.get(event.run_id);
+      if (found) {
+        found.push(event);
+      } else {
+        byRun.set(event.run_id, [event]);
+      }
     }
     for (const [runId, found] of byRun) {
       this.watchers.get(runId)?.forEach(watcher => watcher(found));

@@ -8,6 +8,7 @@ import { Client } from '../api/client';
 import { Live } from '../live/live';
 import { IPanels, Panel, PanelArgs, Panels } from './registry';
 import { DEFAULT_SETTINGS, IServices, PanelSettings, Services } from './services';
+import { withoutPictures } from './markdown';
 import { PanelWidget, widgetId } from './widget';
 
 /** The command that opens a panel: `{panel: ID, …}`, the rest is the panel's arguments. */
@@ -95,7 +96,7 @@ export const servicesPlugin: JupyterFrontEndPlugin<Services> = {
   ): Services => {
     const client = new Client(app.serviceManager.serverSettings);
     const settings = { ...DEFAULT_SETTINGS };
-    const services = new Services(client, new Live(client), rendermime, settings);
+    const services = new Services(client, new Live(client), rendermime && withoutPictures(rendermime), settings);
     void registry?.load(PLUGIN).then(
       loaded => {
         const take = (): void => {

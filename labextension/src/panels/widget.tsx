@@ -1,4 +1,5 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
+import { Message } from '@lumino/messaging';
 import { JSX } from 'react';
 
 import { Frame } from './Frame';
@@ -49,6 +50,11 @@ export class PanelWidget extends ReactWidget {
 
   protected override onActivateRequest(): void {
     this.node.focus();
+  }
+
+  protected override onCloseRequest(message: Message): void {
+    super.onCloseRequest(message);
+    this.dispose();
   }
 
   protected override render(): JSX.Element {

@@ -1,8 +1,9 @@
-import { JSX, useState } from 'react';
+import { JSX, useEffect, useRef, useState } from 'react';
 
 import { asProblem, part } from '../api/client';
 import { Question } from '../api/types';
-import { left } from '../format';
+import { left, readable } from '../format';
+import { Answered, Given, mountQuestion } from '../graph';
 import { useMay } from '../panels/me';
 import { useServices } from '../panels/services';
 import { useNow } from '../ui/clock';
@@ -10,7 +11,36 @@ import { Tree } from '../ui/Json';
 
 /** What a run waits for, and how to answer it. */
 export function QuestionCard({ question }: { question: Question }): JSX.Element {
-  return <ApprovalCard question={question} />;
+  const isCall = question.kind === 'approval' && question.form === null;
+  return isCall ? <ApprovalCard question={question} /> : <StepQuestion question={question} />;
+}
+
+/** What a step of a workflow asks: a form made from its JSON Schema, the same as in a notebook. */
+function StepQuestion({ question }: { question: Question }): JSX.Element {
+  const { client } = useServices();
+  const may = useMay('execute', 'runs');
+  const host = useRef<HTMLDivElement>(null);
+  const asked = useRef(question);
+  useEffect(() => {
+    const { run_id, step_id: step, kind, prompt, form, verdicts, assignee, due, shown } = asked.current;
+    const card = { step, kind, ticket: '', prompt, form, verdicts, assignee, due: due * 1000, shown: '' };
+    const text = shown === null || shown === '' ? '' : readable(shown);
+    const answer = async (given: Given): Promise<Answered> => {
+      try {
+        await client.post(`/runs/${part(run_id)}/answers`, { step_id: step, ...given });
+        return { accepted: true, message: '' };
+      } catch (reason) {
+        return { accepted: false, message: asProblem(reason).message };
+      }
+    };
+    return host.current ? mountQuestion(host.current, { ...card, shown: text }, answer) : undefined;
+  }, [client]);
+  return (
+    <fieldset className="agentnb-question-host" disabled={!may}>
+      <div ref={host} />
+      {!may && <p className="agentnb-muted">You may not answer this.</p>}
+    </fieldset>
+  );
 }
 
 /** A tool call that an agent may make only where somebody approves it. */

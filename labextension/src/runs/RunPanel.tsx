@@ -15,6 +15,7 @@ import { Tabs } from '../ui/Tabs';
 import { Ago, Took } from '../ui/Time';
 import { cancelRun, deleteRun, rerun, resumeRun } from './actions';
 import { EventList } from './EventList';
+import { GraphTab } from './GraphTab';
 import { QuestionCard } from './QuestionCard';
 import { ReportTab } from './ReportTab';
 import { RunSheet, StepSheet, UsageFacts } from './StepSheet';
@@ -22,6 +23,7 @@ import { Timeline } from './Timeline';
 
 const WORKFLOW_TABS = [
   { id: 'timeline', title: 'Timeline' },
+  { id: 'graph', title: 'Graph' },
   { id: 'events', title: 'Events' },
   { id: 'report', title: 'Report' },
 ];
@@ -58,7 +60,7 @@ export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element
     <div className="agentnb-run" data-testid="agentnb-run" data-status={run.status}>
       <RunHeader followed={followed} detail={detail} />
       {problem && !problem.isGone && <Trouble problem={problem} onRetry={reload} />}
-      {detail.questions.length > 0 && !isFinal(run.status) && (
+      {tab !== 'graph' && detail.questions.length > 0 && !isFinal(run.status) && (
         <div className="agentnb-questions" data-testid="agentnb-questions">
           {detail.questions.map(question => (
             <QuestionCard key={`${question.run_id} ${question.step_id} ${question.asked_at}`} question={question} />
@@ -69,6 +71,7 @@ export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element
       {tab === 'timeline' && (
         <TimelineTab followed={followed} detail={detail} selected={args.step ?? ''} onSelect={step => keep({ step })} />
       )}
+      {tab === 'graph' && <GraphTab run={run} followed={followed} />}
       {tab === 'events' && <EventList events={followed.events} complete={followed.complete} />}
       {tab === 'report' && <ReportTab run={run} />}
     </div>

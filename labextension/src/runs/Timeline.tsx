@@ -75,7 +75,7 @@ export function Timeline({ steps, from, to, selected, onSelect }: Props): JSX.El
         <span className="agentnb-lane">
           {ticksOf(length, TICKS).map(tick => (
             <span key={tick} className="agentnb-tick" style={{ left: `${(100 * tick) / length}%` }}>
-              {tick ? short(tick) : ''}
+              {tick > 0 && tick < 0.93 * length ? short(tick) : ''}
             </span>
           ))}
         </span>
@@ -190,5 +190,5 @@ function timeOf(step: Step, end: number): string {
 
 /** A mark of the axis: whole units without a nought behind the point. */
 function short(milliseconds: number): string {
-  return duration(milliseconds).replace(/\.0 s$/, ' s');
+  return duration(milliseconds).replace(/\.0 s$| 00 [sm]$/, end => (end.startsWith('.') ? ' s' : ''));
 }

@@ -5,8 +5,12 @@ import type { Drop, Editing, Mark } from '../graph/editing';
 import { Live, LiveContext } from '../graph/live';
 import { Commands } from '../graph/node';
 import { placed } from '../graph/place';
+import { Sheet } from '../graph/Sheet';
+import { hasEnded } from '../graph/status';
 import type { Viewport } from '@xyflow/react';
+import { useLive } from '../live/hooks';
 import { useServices } from '../panels/services';
+import { useRunActions } from '../runs/GraphTab';
 import { AddMenu, DRAG_TYPE, Rail } from './AddMenu';
 import { edgeId } from './drawing';
 import { EdgeTools } from './EdgeTools';
@@ -33,6 +37,7 @@ type Place = { kind: 'free' } | { kind: 'after'; id: string } | { kind: 'between
 export function Editor({ store }: { store: EditorStore }): JSX.Element {
   const services = useServices();
   const state = useEditor(store);
+  const connection = useLive().connection.state;
   const { ready, model, graph, selected, edge, findings, stale, readOnly } = state;
   const isEmpty = !model.items.size;
   const [settings, setSettings] = useState(false);
@@ -43,13 +48,24 @@ export function Editor({ store }: { store: EditorStore }): JSX.Element {
   const [prefix] = useState(() => `agentnb-editor-${String(Math.random()).slice(2)}`);
   const item = model.items.get(selected);
   const watched = useWatched(runId);
+  const actions = useRunActions(runId);
+  const [part, setPart] = useState('');
+  const drawnNode = graph.nodes.find(one => one.id === selected);
   const known = useKnown(services.client);
   const schema = useSchema(services.client);
   const shown = useMemo(() => placed(graph, NONE), [graph]);
   const entries = useMemo(() => entriesOf(model, known), [model, known]);
 
+  useEffect(() => {
+    if (connection === 'live') {
+      store.recheck();
+    }
+  }, [connection, store]);
   useEffect(() => live.set({ state: watched.state }), [live, watched.state]);
-  useEffect(() => live.set({ selected }), [live, selected]);
+  useEffect(() => {
+    live.set({ selected });
+    setPart('');
+  }, [live, selected]);
 
   const take = useCallback(
     (entry: Entry, place: Place) => {
@@ -149,12 +165,7 @@ export function Editor({ store }: { store: EditorStore }): JSX.Element {
     <LiveContext.Provider value={live}>
       <Commands.Provider value={commands}>
         <FormProvider value={form}>
-          <div
-            className="agentnb-editor agentnb-flow agentnb-flow-editing"
-            data-testid="editor"
-            data-lm-suppress-shortcuts="true"
-            onKeyDown={onKeyDown}
-          >
+          <div className="agentnb-editor agentnb-flow agentnb-flow-editing" data-testid="editor" onKeyDown={onKeyDown}>
             <div className="agentnb-editor-bar">
               <button
                 type="button"
@@ -235,7 +246,19 @@ export function Editor({ store }: { store: EditorStore }): JSX.Element {
                   />
                 )}
               </div>
-              {(item ?? settings) && (
+              {item && runId && drawnNode && (
+                <Sheet
+                  key={`${runId} ${selected}`}
+                  path={selected}
+                  part={part}
+                  node={drawnNode}
+                  actions={actions}
+                  ended={watched.state.run !== null && hasEnded(watched.state.run)}
+                  onPart={setPart}
+                  onClose={() => store.select('')}
+                />
+              )}
+              {!(item && runId) && (item ?? settings) && (
                 <aside className="agentnb-editor-sheet" aria-label="What is chosen">
                   {!schema ? (
                     <p className="agentnb-muted">The fields come with the server's answer …</p>

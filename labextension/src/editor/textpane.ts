@@ -54,7 +54,8 @@ export function textPane(
   let isShowing = false;
   const follow = EditorView.updateListener.of(update => {
     if (update.selectionSet && !isShowing && update.view.hasFocus) {
-      store.follow(update.state.selection.main.head);
+      const { head } = update.state.selection.main;
+      queueMicrotask(() => store.follow(head)); // what it leads to may change the view, which is at work just now
     }
   });
   const extensions: Extension[] = [
@@ -111,7 +112,18 @@ export function textPane(
     before = { findings, selected };
   };
   store.shown.connect(show);
-  const stop = store.subscribe(draw);
+  let isDue = false;
+  const stop = store.subscribe(() => {
+    if (!isDue) {
+      isDue = true;
+      queueMicrotask(() => {
+        isDue = false;
+        if (!pane.isDisposed) {
+          draw();
+        }
+      });
+    }
+  });
   pane.disposed.connect(() => {
     stop();
     store.shown.disconnect(show);

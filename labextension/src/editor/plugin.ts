@@ -47,6 +47,7 @@ export const editorPlugin: JupyterFrontEndPlugin<void> = {
       { name: FACTORY, label: 'Workflow editor', modelName: 'text', fileTypes: [FILE_TYPE], defaultFor: [FILE_TYPE] },
       services,
       editors,
+      app.docRegistry,
     );
     app.docRegistry.addWidgetFactory(factory);
     const tracker = new WidgetTracker<EditorDocument>({ namespace: 'agentnb-editor' });

@@ -78,8 +78,14 @@ export class EditorFactory extends ABCWidgetFactory<EditorDocument, DocumentRegi
     options: DocumentRegistry.IWidgetFactoryOptions<EditorDocument>,
     private readonly services: Services,
     private readonly editors: IEditorServices,
+    private readonly registry: DocumentRegistry,
   ) {
     super(options);
+  }
+
+  /** Where documents are read and shared: as JupyterLab's own text editor has it, also where people edit together. */
+  override get contentProviderId(): string | undefined {
+    return this.registry?.getWidgetFactory('Editor')?.contentProviderId;
   }
 
   protected override createNewWidget(context: Context): EditorDocument {

@@ -78,6 +78,7 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
         session=options.session,
         user=runtime.settings.user,
         parent=options.workflow_id,
+        job=runtime.continuation.job,
         input={"prompt": prompt, "turn": options.turn or run_id, "replay": str(options.replay or "")},
         owner=this_process(),
         lease_until=time.time() + LEASE_SECONDS,
@@ -85,8 +86,11 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
         created_at=now(),
     )
     identity = _identity(run, options)
-    runtime.store.write(run, identity.event("agent.executing", status="running", input_data=prompt))
-    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run.session))
+    source = None if options.workflow_id else runtime.continuation.source("agent", spec.name, run.input)
+    past = Past.continued(source.id, runtime.store.events(source.id)) if source else None
+    replays = {"replay_of": source.id} if source else {}
+    runtime.store.write(run, identity.event("agent.executing", status="running", input_data=prompt, **replays))
+    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run.session, past))
 
 
 async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -> AgentResult:

@@ -20,6 +20,7 @@ from agentnb.ports.model import Model
 from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Status, Store
 from agentnb.runtime import agent_runs
 from agentnb.runtime.approvals import Presenter
+from agentnb.runtime.continuation import Continuation
 from agentnb.runtime.models import Models
 from agentnb.runtime.owner import is_dead, this_process
 from agentnb.runtime.registry import AgentRegistry
@@ -48,12 +49,14 @@ class Runtime:
 
     def __init__(self, settings: Settings | None = None, *, store: Store | None = None, models: Mapping[str, Model] | None = None) -> None:
         self.settings = settings or load()
-        self.policy_settings = parse(self.settings.policy)
+        without_user = {"without_user": self.settings.without_user} if self.settings.without_user else {}
+        self.policy_settings = parse({**self.settings.policy, **without_user})
         self.policy = default_engine(self.policy_settings)
         self.store: Store = store or plugins.load("agentnb.stores", "sqlite")(self.settings.store, synchronous=self.settings.synchronous)
         self.models = Models(self.settings, models)
         self.agents = AgentRegistry(self.store)
         self.watch = Watch(self.store)
+        self.continuation = Continuation(self.store, self.settings)
         self.presenter: Presenter | None = None
         self.questions: QuestionPresenter | None = None
         self.deps: dict[str, Any] = {}
@@ -63,7 +66,7 @@ class Runtime:
         """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
         return self._seen(self.store.run(run_id))
 
-    def runs(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
+    def runs(self, *, kind: str = "", status: str = "", name: str = "", job: str = "", limit: int = 50) -> list[Run]:
         """Runs, newest first.
 
         Raises:
@@ -71,7 +74,7 @@ class Runtime:
         """
         if status and status not in get_args(Status):
             raise ConfigurationError(f"there is no status {status!r}; there are: {', '.join(get_args(Status))}")
-        return [self._seen(run) for run in self.store.runs(kind=kind, status=status, name=name, limit=limit)]
+        return [self._seen(run) for run in self.store.runs(kind=kind, status=status, name=name, job=job, limit=limit)]
 
     def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
         """Events of a run, or of all, in the journal's order."""

@@ -16,7 +16,22 @@ import pytest
 from agentnb import secrets
 from agentnb.adapters.sqlite import SQLiteStore
 from agentnb.errors import LeaseLost, RunNotFound, StoreError, UnknownName
-from agentnb.ports.store import AgentRecord, AgentState, Definition, Event, Fence, Run, RunChange, Signal, Store, Turn, now
+from agentnb.ports.store import (
+    AgentRecord,
+    AgentState,
+    Definition,
+    Event,
+    Fence,
+    Firing,
+    FiringChange,
+    Offer,
+    Run,
+    RunChange,
+    Signal,
+    Store,
+    Turn,
+    now,
+)
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -291,3 +306,43 @@ def test_a_damaged_record_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="damaged"):
         store.events()
     store.close()
+
+
+def firing(position: float = 10.0, **fields: object) -> Firing:
+    return Firing(**{"job": "daily", "trigger": "cron", "position": position, "status": "claimed", "run_id": f"job_{position}", **fields})  # type: ignore[arg-type]
+
+
+def test_a_firing_is_written_once(store: Store) -> None:
+    first, second = Offer(None, (firing(10.0),), (event("job.claimed", ""),)), Offer(None, (firing(10.0),), (event("job.claimed", ""),))
+    assert store.offer([first, second]) == [True, False]
+    assert len(store.events()) == 1
+    assert store.offer([Offer(5.0, (firing(20.0),)), Offer(10.0, (firing(15.0), firing(20.0)))]) == [False, True]
+    assert store.offer([Offer(None, (firing(3.0, trigger="event"),)), Offer(None, (firing(1.0, job="other"),))]) == [True, True]
+    assert [(item.job, item.trigger, item.position) for item in store.firings()] == [
+        ("daily", "cron", 20.0), ("daily", "cron", 15.0), ("daily", "cron", 10.0), ("daily", "event", 3.0), ("other", "cron", 1.0)
+    ]  # fmt: skip
+    newest = {(item.job, item.trigger): item.position for item in store.newest_firings()}
+    assert newest == {("daily", "cron"): 20.0, ("daily", "event"): 3.0, ("other", "cron"): 1.0}
+
+
+def test_a_firing_whose_scheduler_died_is_taken_by_one(store: Store) -> None:
+    store.offer([Offer(None, (firing(owner="dead"), firing(20.0, status="queued", owner="dead")))])
+    [found] = store.firings(statuses=["claimed"])
+    taken = store.take_firing(found, "me", 99.0)
+    assert taken is not None
+    assert (taken.owner, taken.attempt, taken.lease_until, taken.run_id) == ("me", 1, 99.0, "job_10.0")
+    assert store.take_firing(found, "other", 99.0) is None
+    store.renew_firings("me", 120.0)
+    assert [item.lease_until for item in store.firings(job="daily")] == [0.0, 120.0]
+    store.write(FiringChange(taken, {"status": "started"}))
+    assert [item.position for item in store.firings(statuses=["claimed", "queued"])] == [20.0]
+    assert store.take_firing(taken, "late", 99.0) is None
+
+
+def test_events_of_some_types_and_runs_of_a_job(store: Store) -> None:
+    assert store.last_event() == 0
+    store.write(event("job.started"), event("job.cell_started"), event("job.completed"))
+    assert [item.type for item in store.events(types=["job.completed", "job.started"])] == ["job.started", "job.completed"]
+    assert store.last_event() == store.events()[-1].seq
+    store.write(run(1, job="job_1"), run(2))
+    assert [item.id for item in store.runs(job="job_1")] == ["exec_0001"]

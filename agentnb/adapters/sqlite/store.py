@@ -12,15 +12,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agentnb.adapters.sqlite import payloads
+from agentnb.adapters.sqlite import firings, payloads
 from agentnb.adapters.sqlite.connection import MEMORY, connect, readable_errors
 from agentnb.errors import LeaseLost, RunNotFound, UnknownName
-from agentnb.ports.store import AgentRecord, AgentState, Cached, Definition, Event, Fence, Record, Run, RunChange, Signal, Turn
+from agentnb.ports.store import (
+    AgentRecord,
+    AgentState,
+    Cached,
+    Definition,
+    Event,
+    Fence,
+    Firing,
+    FiringChange,
+    Offer,
+    Record,
+    Run,
+    RunChange,
+    Signal,
+    Turn,
+)
 
 _RUN_COLUMNS = (
     "id", "kind", "name", "status", "definition", "agent_id", "reason", "session", "user", "parent",
     "input", "output", "error", "owner", "lease_until", "attempt", "created_at", "ended_at", "usage",
-    "wake_at",
+    "wake_at", "job",
 )  # fmt: skip
 _RUN_JSON = ("input", "output", "error", "usage")
 _SELECT_RUN = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"
@@ -94,8 +109,10 @@ class SQLiteStore:
                 execute(*statement)
             return True
 
-    def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
+    def events(self, run_id: str = "", after: int = 0, limit: int | None = None, types: Sequence[str] = ()) -> list[Event]:
         where, values = ("run_id = ? AND seq > ?", (run_id, after)) if run_id else ("seq > ?", (after,))
+        if types:
+            where, values = f"{where} AND type IN ({', '.join('?' * len(types))})", (*values, *types)
         rows = self._rows(
             f"SELECT seq, type, run_id, step_id, input_hash, data FROM events WHERE {where} ORDER BY seq LIMIT ?",
             (*values, -1 if limit is None else limit),
@@ -113,10 +130,11 @@ class SQLiteStore:
             raise RunNotFound(run_id, self.location)
         return found[0]
 
-    def runs(self, *, kind: str = "", status: str = "", name: str = "", limit: int = 50) -> list[Run]:
-        wanted = {"kind": kind, "status": status, "name": name}
+    def runs(self, *, kind: str = "", status: str = "", name: str = "", job: str = "", limit: int = 50) -> list[Run]:
+        wanted = {"kind": kind, "status": status, "name": name, "job": job}
         given = {column: value for column, value in wanted.items() if value}
-        return self._runs(" AND ".join(f"{column} = ?" for column in given) or "1", tuple(given.values()), limit)
+        clauses = [*(["job <> ''"] if job else []), *(f"{column} = ?" for column in given)]
+        return self._runs(" AND ".join(clauses) or "1", tuple(given.values()), limit)
 
     def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
         with self._transaction() as execute:
@@ -175,6 +193,27 @@ class SQLiteStore:
     def due(self, moment: float, limit: int = 100) -> list[Run]:
         where = "(status = 'waiting' AND wake_at > 0 AND wake_at <= ?1 AND lease_until < ?1) OR (lease_until > 0 AND lease_until < ?1)"
         return self._runs(f"{_UNFINISHED} AND ({where})", (moment,), limit)
+
+    def last_event(self) -> int:
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM events", ())[0][0])
+
+    def offer(self, offers: Sequence[Offer]) -> list[bool]:
+        with self._transaction() as execute:
+            return [firings.offered(offer, execute, lambda events: _insert(events, execute)) for offer in offers]
+
+    def firings(self, *, job: str = "", statuses: Sequence[str] = (), limit: int = 100) -> list[Firing]:
+        return firings.made(self._rows(*firings.query(job, statuses, limit)))
+
+    def newest_firings(self) -> list[Firing]:
+        return firings.made(self._rows(firings.NEWEST, ()))
+
+    def take_firing(self, firing: Firing, owner: str, until: float) -> Firing | None:
+        with self._transaction() as execute:
+            return firings.taken(firing, owner, until, execute)
+
+    def renew_firings(self, owner: str, until: float) -> None:
+        with self._transaction() as execute:
+            firings.renew(owner, until, execute)
 
     def version(self) -> int:
         return int(self._rows("PRAGMA data_version", ())[0][0])
@@ -319,4 +358,5 @@ _WRITERS: dict[type, Callable[[Any, Blobs], Statement]] = {
     Turn: _turn,
     Signal: _signal,
     Cached: _cached,
+    FiringChange: lambda change, _, execute: firings.change(change, execute),
 }

@@ -121,6 +121,22 @@ class ExecutionCancelled(ExecutionError):
     reason = "cancelled"
 
 
+class CellFailed(ExecutionError):
+    """A cell of a job's notebook failed; ``reason`` is that of the error which it raised."""
+
+    def __init__(self, cell: str, name: str, message: str, reason: Literal["error", "timed_out", "policy", "cancelled"] = "error") -> None:
+        super().__init__(f"{cell}: {name}: {message}" if message else f"{cell}: {name}")
+        self.reason = reason
+
+
+class KernelDied(ExecutionError):
+    """The process of a notebook's kernel ended by itself."""
+
+
+class LimitExceeded(ExecutionError):
+    """A job used more than its limits allow."""
+
+
 class OutputInvalid(ExecutionError):
     """The model's answer doesn't fit the output schema, also after it was asked to repair it."""
 

@@ -17,6 +17,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "agentnb.stores": {"sqlite": "agentnb.adapters.sqlite:SQLiteStore"},
     "agentnb.queries": {"duckdb": "agentnb.adapters.analytics:query"},
+    "agentnb.pictures": {"workflow": "agentnb.notebook.workflow_html:of_run"},
     "agentnb.checks": {"hardware": "agentnb.adapters.hardware:check"},
     "agentnb.steps": {
         "agent": "agentnb.runtime.workflow_steps:AgentStep",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agentnb import __version__, plugins
-from agentnb.cli import agents, demo, models, runs, workflows
+from agentnb.cli import agents, demo, jobs, models, runs, workflows
 from agentnb.cli.output import FAILED, Json, exit_codes, put, put_table
 from agentnb.notebook import tables
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(agents.app, name="agents")
 app.add_typer(workflows.app, name="workflow")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(runs.app, name="runs")
 app.add_typer(models.app, name="models")
 app.command("run")(agents.run)

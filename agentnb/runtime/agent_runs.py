@@ -88,7 +88,7 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
     identity = _identity(run, options)
     source = None if options.workflow_id else runtime.continuation.source("agent", spec.name, run.input)
     past = Past.continued(source.id, runtime.store.events(source.id)) if source else None
-    replays = {"replay_of": source.id} if source else {}
+    replays: dict[str, Any] = {"replay_of": source.id} if source else {}
     runtime.store.write(run, identity.event("agent.executing", status="running", input_data=prompt, **replays))
     return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run.session, past))
 

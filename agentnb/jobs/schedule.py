@@ -1,0 +1,104 @@
+"""When jobs are due: pure, with the time as an argument, so that a clock that jumps is only another number.
+
+Cron expressions are read by cronsim, which follows Debian's cron through daylight saving time in both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+MOST = 1_000
+"""How many missed times are looked at; what a clock that jumps by years leaves behind beyond that is counted as missed."""
+
+Misfire = Literal["run_once", "run_all", "skip"]
+
+
+class NotASchedule(ValueError):
+    """A cron expression or a time zone can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a job's schedule asks for now.
+
+    Attributes:
+        fire: Times to run for, in order, as seconds since the epoch.
+        missed: Times that are passed over.
+    """
+
+    fire: tuple[float, ...] = ()
+    missed: tuple[float, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        return bool(self.fire or self.missed)
+
+
+def check(cron: str, timezone: str) -> None:
+    """Whether a schedule can be read, and is ever due.
+
+    Raises:
+        NotASchedule: It can't, or never is.
+    """
+    zone = _zone(timezone)
+    try:
+        next(CronSim(cron, datetime.now(UTC).astimezone(zone)))
+    except CronSimError as error:
+        raise NotASchedule(f"{cron!r} is no cron expression: {error}") from None
+    except StopIteration:
+        raise NotASchedule(f"{cron!r} is never due") from None
+
+
+def times(cron: str, timezone: str, after: float) -> Iterator[float]:
+    """When it is due, in order, strictly after that moment."""
+    for moment in CronSim(cron, datetime.fromtimestamp(after, UTC).astimezone(_zone(timezone))):
+        yield moment.timestamp()
+
+
+def following(cron: str, timezone: str, after: float) -> float:
+    """The next time that it is due; infinity where it is due no more."""
+    return next(times(cron, timezone, after), float("inf"))
+
+
+def due(cron: str, timezone: str, after: float, now: float, *, misfire: Misfire, grace: float) -> Due:
+    """What is to be done about the times after the last one that was dealt with, up to now.
+
+    Where the clock was set back, that is nothing until it has caught up: no time is fired twice.
+
+    Args:
+        cron: The expression.
+        timezone: In which it is read.
+        after: The last time that was dealt with.
+        now: The moment.
+        misfire: What becomes of those that are older than ``grace`` seconds.
+        grace: See above.
+    """
+    found: list[float] = []
+    for moment in times(cron, timezone, after):
+        if moment > now or len(found) == MOST:
+            break
+        found.append(moment)
+    if not found:
+        return Due()
+    late = [moment for moment in found if now - moment > grace]
+    if not late or misfire == "run_all":
+        return Due(tuple(found))
+    on_time = found[len(late) :]
+    if misfire == "skip":
+        return Due(tuple(on_time), tuple(late))
+    return Due(tuple(on_time), tuple(late)) if on_time else Due((late[-1],), tuple(late[:-1]))
+
+
+@lru_cache(200)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise NotASchedule(f"there is no time zone {name!r}: write an IANA name such as Europe/Berlin") from None

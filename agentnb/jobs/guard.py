@@ -79,7 +79,6 @@ class Guard:
         self._target: ProcessGroup | None = None
         self._kill_at: float | None = None
         self._seen = 0
-        self._version = -1
         self._renewed = self._measured = time.monotonic()
         self._ended = threading.Event()
         self._stopped = threading.Event()
@@ -192,10 +191,6 @@ class Guard:
                 )
 
     def _listen(self) -> None:
-        version = self._runtime.store.version()
-        if version == self._version:
-            return
-        self._version = version
         for told in self._runtime.store.signals(self._run_id, self._seen):
             self._seen = told.seq
             if told.name == "cancel":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agentnb.agents.identity import new_run_id
 from agentnb.errors import AgentNBError, StoreError, described
 from agentnb.ports.store import Definition, Event, Fence, Firing, FiringChange, Record, Run, RunChange, now
+from agentnb.runtime import job_runs
 from agentnb.runtime.agent_runs import classified
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 
@@ -79,17 +80,7 @@ class JobJournal:
 
     def event(self, type_: str, status: str, *, step_id: str = "", milliseconds: float = 0.0, **data: Any) -> Event:
         """An event of this run."""
-        fields = {
-            "event_type": type_,
-            "timestamp": now(),
-            "job_id": self.run.id,
-            "job_name": self.run.name,
-            "user_id": self.run.user,
-            "execution_time_ms": round(milliseconds, 3),
-            "status": status,
-            **data,
-        }
-        return Event(type_, fields, self.run.id, step_id)
+        return job_runs.event(self.run, type_, status, step_id=step_id, milliseconds=milliseconds, **data)
 
     def note(self, event: Event, *records: Record) -> None:
         """Write an event, and tell the listener of it; what can't be written now is written later.

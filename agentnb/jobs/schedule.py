@@ -9,13 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice, takewhile
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 MOST = 1_000
-"""How many missed times are looked at; what a clock that jumps by years leaves behind beyond that is counted as missed."""
+"""How many missed times are run for in one go; the rest of them in the next."""
+
+_COUNTED = 50_000
+"""How many times are gone through; where a clock has jumped by years, those before the last day aren't counted."""
+
+_DAY = 86_400.0
 
 Misfire = Literal["run_once", "run_all", "skip"]
 
@@ -80,20 +86,20 @@ def due(cron: str, timezone: str, after: float, now: float, *, misfire: Misfire,
         misfire: What becomes of those that are older than ``grace`` seconds.
         grace: See above.
     """
-    found: list[float] = []
-    for moment in times(cron, timezone, after):
-        if moment > now or len(found) == MOST:
-            break
-        found.append(moment)
-    if not found:
-        return Due()
+    found = list(islice(_until(cron, timezone, after, now), MOST if misfire == "run_all" else _COUNTED))
+    if len(found) == _COUNTED:
+        found = [found[0], *_until(cron, timezone, now - _DAY, now)]
     late = [moment for moment in found if now - moment > grace]
     if not late or misfire == "run_all":
         return Due(tuple(found))
     on_time = found[len(late) :]
-    if misfire == "skip":
+    if misfire == "skip" or on_time:
         return Due(tuple(on_time), tuple(late))
-    return Due(tuple(on_time), tuple(late)) if on_time else Due((late[-1],), tuple(late[:-1]))
+    return Due((late[-1],), tuple(late[:-1]))
+
+
+def _until(cron: str, timezone: str, after: float, now: float) -> Iterator[float]:
+    return takewhile(lambda moment: moment <= now, times(cron, timezone, after))
 
 
 @lru_cache(200)

@@ -14,7 +14,7 @@ from agentnb.agents.execution import Answer
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import steps_of
 from agentnb.config import Settings, load
-from agentnb.errors import ConfigurationError, IllegalTransition
+from agentnb.errors import ConfigurationError, ExecutionCancelled, IllegalTransition
 from agentnb.policy.rules import default_engine, parse
 from agentnb.ports.model import Model
 from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Status, Store
@@ -150,6 +150,10 @@ class Runtime:
                 from agentnb.runtime import workflow_runs
 
                 workflow_runs.end_ownerless(self, run)
+            elif run.kind == "job":
+                from agentnb.runtime import job_runs
+
+                job_runs.end_ownerless(self, run, ExecutionCancelled(f"cancelled by {self.settings.user}"))
             else:
                 agent_runs.end_ownerless(self, run)
         return self.get(run_id)
@@ -177,7 +181,7 @@ class Runtime:
 
     def is_alive(self, run: Run) -> bool:
         """Whether some process executes it, or may well do."""
-        if run.owner == this_process():
+        if run.owner == this_process() and run.kind != "job":
             return self.watch.get(run.id) is not None
         return bool(run.owner) and run.lease_until > time.time() and not is_dead(run.owner)
 

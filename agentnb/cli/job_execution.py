@@ -53,6 +53,24 @@ def prepare(catalog: Catalog, name: str, asked: Asked) -> Prepared:
     return running.prepare(current(), job, request)
 
 
+def is_due(catalog: Catalog, name: str, within: str) -> bool:
+    """Whether the job's schedule was due within so long.
+
+    Raises:
+        ConfigurationError: It has none, or the duration is none.
+    """
+    from agentnb.jobs import schedule
+    from agentnb.workflows.spec import seconds
+
+    times = catalog.find(name).spec.schedule
+    if times is None or times.cron is None:
+        raise ConfigurationError(f"the job {name!r} has no schedule")
+    try:
+        return schedule.was_due(times.cron, times.timezone, time.time(), seconds(within)) is not None
+    except ValueError as error:
+        raise ConfigurationError(f"--within {error}") from None
+
+
 def run(catalog: Catalog, name: str, asked: Asked, *, as_json: bool) -> int:
     """Run a job; the exit code."""
     from agentnb.jobs import run as running

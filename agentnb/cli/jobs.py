@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agentnb.cli.output import USAGE, Json, exit_codes, put, put_table, put_text
+from agentnb.cli.output import FAILED, USAGE, Json, exit_codes, put, put_table, put_text
 from agentnb.errors import ConfigurationError
 from agentnb.notebook.view import printable
 
@@ -71,7 +71,7 @@ def run(
         ended = job_execution.run(catalog, name, request, as_json=as_json)
         if downstream and ended == 0:
             for other in catalog.downstream(name):
-                ended = ended or job_execution.run(catalog, other, job_execution.Asked(), as_json=as_json)
+                ended = ended or job_execution.run(catalog, other, job_execution.Asked(output=output), as_json=as_json)
     raise typer.Exit(ended)
 
 
@@ -101,6 +101,24 @@ def schema(output: Output = None, as_json: Json = False) -> None:
 
     with exit_codes(as_json=as_json):
         put_text(json.dumps(json_schema(), indent=2, ensure_ascii=False), output)
+
+
+@app.command()
+def due(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A job.")],
+    within: Annotated[str, typer.Option(help="How long ago it may have been, as 5m.")] = "5m",
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Whether a job's schedule was due just now: exit code 0 or 1, for crons that know no time zones."""
+    from agentnb.cli import job_execution
+
+    with exit_codes(as_json=as_json):
+        found = job_execution.is_due(_catalog(folder), name, within)
+    if as_json:
+        put({"due": found})
+    if not found:
+        raise typer.Exit(FAILED)
 
 
 @app.command("next")

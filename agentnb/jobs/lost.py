@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, RunNotFound, StoreError
-from agentnb.jobs import documents, places
-from agentnb.jobs import run as running
-from agentnb.jobs.documents import Job
+from agentnb.jobs import documents, notifications, places
 from agentnb.jobs.journal import JobJournal
 from agentnb.ports.store import FINAL, Firing, Run
 from agentnb.runtime import job_runs
@@ -70,5 +67,4 @@ def _tell(runtime: Runtime, ended: Run, file: Path | None) -> None:
     given = ended.input if isinstance(ended.input, dict) else {}
     zone = spec.schedule.timezone if spec.schedule else "UTC"
     known = places.values(ended.name, ended.id, time.time(), zone, str(given.get("trigger", "")))
-    journal = JobJournal(runtime, replace(ended))
-    running.tell(runtime, Job(spec, file), ended, known, journal)
+    notifications.tell(runtime, spec, ended, known, JobJournal(runtime, ended))

@@ -8,12 +8,14 @@ import os
 import smtplib
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.jobs import places
+from agentnb.jobs.journal import JobJournal
 from agentnb.jobs.spec import EmailNotice, JobSpec, Notice, WebhookNotice
 from agentnb.policy import Check
 from agentnb.ports.store import Run
@@ -34,9 +36,15 @@ class NotTold(ConfigurationError):
     """A notification could not be sent."""
 
 
-def notices_of(spec: JobSpec, run: Run) -> tuple[Notice, ...]:
-    """Who is to be told of how this run has ended."""
-    return spec.on_success if run.status == "completed" else spec.on_failure
+def tell(runtime: Runtime, spec: JobSpec, ended: Run, known: Mapping[str, Any], journal: JobJournal) -> None:
+    """Send a job's notifications; one that can't be sent is an event, and changes nothing of the outcome."""
+    for notice in spec.on_success if ended.status == "completed" else spec.on_failure:
+        try:
+            event = journal.event("job.notified", ended.status, to=send(runtime, notice, ended, known))
+        except ConfigurationError as error:
+            event = journal.event("job.notification_failed", ended.status, error=str(error))
+        with suppress(AgentNBError):
+            journal.note(event)
 
 
 def send(runtime: Runtime, notice: Notice, run: Run, known: Mapping[str, Any]) -> str:

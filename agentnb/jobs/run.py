@@ -107,8 +107,16 @@ def prepare(runtime: Runtime, job: Job, request: Request) -> Prepared:
     _check_parameters(job, given)
     hashes = resume.source_hashes(job.source)
     past = resume.past_of(runtime, earlier, job.source, request.redo) if earlier else Past()
-    template = request.output or str(places.fill(spec.output_template, known, environment))
+    template = str(places.fill(_template(job, request), known, environment))
     return Prepared(job, request, run_id, given, known, _place(job, template, own=request.output is None), hashes, past)
+
+
+def _template(job: Job, request: Request) -> str:
+    """Where the output is to go; an output that is asked for and ends in a slash is a folder for the outputs of all jobs."""
+    asked = request.output
+    if asked is None:
+        return job.spec.output_template
+    return f"{asked}${{name}}/${{run.id}}.{'ipynb' if job.spec.is_notebook else 'json'}" if asked.endswith("/") else asked
 
 
 def _check_parameters(job: Job, given: Mapping[str, Any]) -> None:
@@ -163,7 +171,7 @@ def run(runtime: Runtime, prepared: Prepared, listener: Listener | None = None) 
         error = failure
     written = "" if output.problem is not None and not output.local.exists() else prepared.output
     ended = journal.finish(error, {"notebook": written, "duration_ms": round(journal.milliseconds, 3)}, request.firing)
-    tell(runtime, job, ended, prepared.known, journal)
+    notifications.tell(runtime, job.spec, ended, prepared.known, journal)
     if job.spec.retention is not None:
         retention.prune(runtime.store, job.name, job.spec.retention)
     return ended, error
@@ -250,20 +258,6 @@ def _finish_after(output: OutputFile, error: BaseException) -> None:
         output.finish()
     except ExecutionError as problem:
         error.add_note(str(problem))
-
-
-def tell(runtime: Runtime, job: Job, ended: Run, known: Mapping[str, Any], journal: JobJournal) -> None:
-    """Send the job's notifications; one that can't be sent is an event, and changes nothing of the outcome."""
-    for notice in notifications.notices_of(job.spec, ended):
-        try:
-            told = notifications.send(runtime, notice, ended, known)
-            event = journal.event("job.notified", ended.status, to=told)
-        except ConfigurationError as error:
-            event = journal.event("job.notification_failed", ended.status, error=str(error))
-        try:
-            journal.note(event)
-        except AgentNBError:
-            continue
 
 
 def definition_of(job: Job) -> Definition:

@@ -73,6 +73,12 @@ def following(cron: str, timezone: str, after: float) -> float:
     return next(times(cron, timezone, after), float("inf"))
 
 
+def was_due(cron: str, timezone: str, now: float, window: float) -> float | None:
+    """The time at which it was due last, if that is no longer ago than ``window`` seconds."""
+    found = list(_until(cron, timezone, now - window, now))
+    return found[-1] if found else None
+
+
 def due(cron: str, timezone: str, after: float, now: float, *, misfire: Misfire, grace: float) -> Due:
     """What is to be done about the times after the last one that was dealt with, up to now.
 

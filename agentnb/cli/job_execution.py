@@ -139,6 +139,30 @@ def data_of(run: Run) -> dict[str, Any]:
     }
 
 
+def show(run: Run, *, as_json: bool) -> None:
+    """Show a run: its cells, how it ended, what it has started, and where its output is."""
+    runtime = current()
+    events = {event.step_id: event for event in runtime.events(run.id) if event.step_id}
+    begun = [child for child in runtime.runs(job=run.id, limit=1000) if not child.parent]
+    if as_json:
+        cells = [{"step": name, **{key: event.data.get(key) for key in _SHOWN}} for name, event in events.items()]
+        put({**data_of(run), "cells": cells, "runs": [child.id for child in begun]})
+        return
+    data = data_of(run)
+    reason = f" ({run.reason})" if run.reason else ""
+    used = usage_line("", run.usage, data["duration_ms"])
+    lines = [f"{GLYPHS[run.status]} {run.name} {run.status}{reason} · {used} · {run.id}"]
+    lines += [f"  {GLYPHS[event.data['status']]} {_what(event)}  {duration(event.data['execution_time_ms'])}" for event in events.values()]
+    lines += [f"  {child.kind} {child.name} {child.status}: agentnb runs show {child.id}" for child in reversed(begun)]
+    lines += [f"{run.error['type']}: {run.error['message']}"] if run.error else []
+    lines += [f"its process is gone; go on with: agentnb jobs run {run.name} --resume {run.id}"] if run.reason == "lost" else []
+    lines += [f"output: {data['output']}"] if data["output"] else []
+    sys.stdout.write(printable("\n".join(lines) + "\n"))
+
+
+_SHOWN = ("status", "execution_time_ms", "source", "error", "attempt", "restored", "output_left_out")
+
+
 class CellProgress:
     """Says of each cell, or step, that it has begun and how it ended."""
 

@@ -196,7 +196,8 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
         self.execute_cell(cell, index)
         found: dict[str, Any] = {"output_left_out": self._cut} if self._cut else {}
         if keep:
-            found |= {"once": self._captured(cell.source), "outputs": json.loads(json.dumps(cell.outputs))}
+            later = "\n".join(str(other.source) for other in self.nb.cells[index + 1 :] if is_code(other))
+            found |= {"once": once.settled(self._captured(cell.source), later), "outputs": json.loads(json.dumps(cell.outputs))}
         return found
 
     def _captured(self, source: str) -> dict[str, Any]:

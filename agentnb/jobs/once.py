@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ _CONTAINERS = (list, dict, set)
 
 
 def capture(shell: Any, source: str) -> str:
-    """What the cell has assigned, as JSON: ``{"values": {…}}``, or ``{"problem": why}`` where that can't be kept.
+    """What the cell has assigned, as JSON: ``{"values": {…}, "refused": {name: why}}``; ``{"problem": why}`` where it can't be read.
 
     Lists, mappings and sets that it only reads are kept too, where they can be: it may have changed them.
     """
@@ -24,19 +25,25 @@ def capture(shell: Any, source: str) -> str:
         tree = ast.parse(shell.transform_cell(source))
     except SyntaxError as error:
         return json.dumps({"problem": f"the cell can't be read: {error.msg}"})
-    found: dict[str, Any] = {}
-    for name in sorted(_assigned(tree) & namespace.keys()):
+    values: dict[str, Any] = {}
+    refused: dict[str, str] = {}
+    assigned = _assigned(tree) & namespace.keys()
+    changed = {name for name in _read(tree) & namespace.keys() if isinstance(namespace[name], _CONTAINERS)}
+    for name in sorted(assigned | changed):
         try:
-            found[name] = encoded(name, namespace[name])
+            values[name] = encoded(name, namespace[name])
         except StepFailed as error:
-            return json.dumps({"problem": str(error)})
-    for name in sorted((_read(tree) & namespace.keys()) - found.keys()):
-        if isinstance(namespace[name], _CONTAINERS):
-            try:
-                found[name] = encoded(name, namespace[name])
-            except StepFailed:
-                continue
-    return json.dumps({"values": found})
+            if name in assigned:
+                refused[name] = str(error)
+    return json.dumps({"values": values, "refused": refused})
+
+
+def settled(found: Mapping[str, Any], later: str) -> dict[str, Any]:
+    """What is kept of a cell: a value that can't be is missed only where a later cell names it."""
+    if "problem" in found:
+        return dict(found)
+    missed = next((why for name, why in found["refused"].items() if re.search(rf"\b{re.escape(name)}\b", later)), None)
+    return {"values": found["values"]} if missed is None else {"problem": missed}
 
 
 def restore(shell: Any, text: str) -> None:

@@ -59,9 +59,8 @@ def _written(job: Job, parameters: Mapping[str, Any], attempt: Attempt, conversi
 def _steps(attempt: Attempt) -> tuple[str, Mapping[str, StepRecord]]:
     from agentnb.workflows.trace import steps_of
 
-    store = attempt.journal.runtime.store
-    begun = [run for run in store.runs(kind="workflow", job=attempt.journal.run.id, limit=100) if not run.parent]
-    return (begun[0].id, steps_of(store.events(begun[0].id))) if begun else ("", {})
+    run = workflow_attempt.begun_by(attempt)
+    return (run.id, steps_of(attempt.journal.runtime.store.events(run.id))) if run is not None else ("", {})
 
 
 def _outputs(step: StepRecord) -> Sequence[Any]:

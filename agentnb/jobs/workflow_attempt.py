@@ -16,14 +16,14 @@ from agentnb.errors import ConfigurationError, ExecutionCancelled, ExecutionErro
 from agentnb.jobs.client import Attempt
 from agentnb.jobs.documents import Job
 from agentnb.jobs.guard import ProcessGroup
-from agentnb.ports.store import Event
+from agentnb.ports.store import FINAL, Event, Run
 
 _POLL_SECONDS = 0.2
 _SHOWN = 2_000
 
 
 def perform(job: Job, parameters: Mapping[str, Any], attempt: Attempt, file: Path | None = None) -> dict[str, Any]:
-    """Run the workflow, telling of its steps as they go; the run as ``agentnb workflow run --json`` gives it.
+    """Run the workflow, telling of its steps as they go; the run with its inputs and outputs.
 
     Args:
         job: The job.
@@ -49,25 +49,53 @@ def perform(job: Job, parameters: Mapping[str, Any], attempt: Attempt, file: Pat
             code = process.wait()
         follower.stop()
         attempt.guard.check()
-        return _outcome(code, _text(out), _text(err))
+        return _outcome(attempt, code, _text(out), _text(err))
 
 
-def _outcome(code: int, out: str, err: str) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(out)
-    except ValueError:
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        raise ExecutionError(f"the process of the workflow {how}: {err.strip()[-_SHOWN:] or 'it said nothing'}") from None
-    if code == 0 and found.get("status") == "completed":
-        return found
+def _outcome(attempt: Attempt, code: int, out: str, err: str) -> dict[str, Any]:
+    """The workflow's run, as it is in the store: what its functions print is no part of it."""
+    from agentnb.runtime import workflow_runs
+
+    begun = begun_by(attempt)
+    if begun is None:
+        raise _error(code, _said(out) or err.strip()[-_SHOWN:] or _how(code))
+    if begun.status == "completed":
+        return data_of(begun)
+    if begun.status in FINAL:
+        reason = {"policy": 3, "timed_out": 4, "cancelled": 130}.get(begun.reason, 1)
+        raise _error(reason, f"{(begun.error or {}).get('type', '')}: {(begun.error or {}).get('message', '')}".strip(": "))
     if code == 0:
-        asked = "; ".join(f"{wait['step']}: {wait['command']}" for wait in found.get("waits", []))
-        raise ExecutionError(
-            f"the workflow waits, and nobody is there to answer: {asked or found.get('status')}. approvals: wait waits for it"
+        asked = "; ".join(
+            f"{step.id}: agentnb runs signal {begun.id} {step.id}" for _, step in workflow_runs.pending(attempt.journal.runtime, begun.id)
         )
-    said = found.get("error") or {}
-    message = f"{said.get('type', '')}: {said.get('message', '')}".strip(": ") or err.strip()[-_SHOWN:]
-    raise _error(code, message)
+        raise ExecutionError(f"the workflow waits, and nobody is there to answer: {asked or begun.status}. approvals: wait waits for it")
+    raise ExecutionError(f"the process of the workflow {_how(code)}: {err.strip()[-_SHOWN:] or 'it said nothing'}")
+
+
+def begun_by(attempt: Attempt) -> Run | None:
+    """The newest run of a workflow that the attempt has begun."""
+    found = attempt.journal.runtime.store.runs(kind="workflow", job=attempt.journal.run.id, limit=100)
+    return next((run for run in found if not run.parent), None)
+
+
+def data_of(run: Run) -> dict[str, Any]:
+    """A workflow's run as the output of a job."""
+    names = ("id", "name", "status", "input", "output", "usage", "created_at", "ended_at")
+    words = {"input": "inputs", "output": "outputs", "created_at": "started_at"}
+    return {words.get(name, name): getattr(run, name) for name in names}
+
+
+def _said(out: str) -> str:
+    """The error that the command has printed as JSON, behind whatever else was printed."""
+    try:
+        said = json.loads(out[out.rindex('{\n  "error"') :])["error"]
+    except (ValueError, KeyError):
+        return ""
+    return f"{said.get('type', '')}: {said.get('message', '')}".strip(": ")
+
+
+def _how(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 def _error(code: int, message: str) -> Exception:

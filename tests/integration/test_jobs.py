@@ -383,6 +383,8 @@ def test_serve_runs_what_is_due_and_survives_being_killed(folder: Path) -> None:
         process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
         process.wait(60)
         reader.join()
+        assert process.stdout is not None
+        process.stdout.close()
     _wait_for(lambda: all(run.status == "completed" for run in current().runs(kind="job")))
     started = [line for line in lines if line.get("what") == "started"]
     assert len({line["run"] for line in started}) == len(started)

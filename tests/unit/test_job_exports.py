@@ -53,7 +53,7 @@ def catalog(tmp_path: Path) -> Catalog:
 
 def test_crontab(catalog: Catalog) -> None:
     found = CronTab(tab=export(catalog, "crontab")["agentnb.crontab"])
-    assert [str(job.slices) for job in found] == ["0,15,30,45 * * * *", "0 * * * *"]
+    assert [str(job.slices) for job in found] == ["0,15,30,45 * * * *", "@hourly"]
     assert all(job.is_valid() for job in found)
     assert "due daily" in found[1].command
     assert found[1].command.endswith("--downstream")

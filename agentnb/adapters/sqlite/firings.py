@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, fields, replace
 from typing import Any
 
-from agentnb.ports.store import Event, Firing, FiringChange, Offer
+from agentnb.ports.store import Firing, FiringChange, Offer
 
 Execute = Callable[..., sqlite3.Cursor]
+Statement = tuple[str, tuple[Any, ...]]
 
 _COLUMNS = tuple(field.name for field in fields(Firing))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM firings"
@@ -35,15 +36,16 @@ def made(rows: Iterable[tuple[Any, ...]]) -> list[Firing]:
     return [Firing(*row) for row in rows]
 
 
-def offered(offer: Offer, execute: Execute, write: Callable[[Sequence[Event]], None]) -> bool:
-    """Write the firings and events, unless the job has been fired meanwhile."""
+def offered(offer: Offer, execute: Execute, events: Iterable[Statement]) -> bool:
+    """Write the firings and what belongs to them, unless the job has been fired meanwhile."""
     first = offer.firings[0]
     newest = execute(_NEWER, (first.job, first.trigger)).fetchone()[0]
     if newest != offer.after:
         return False
     for firing in offer.firings:
         execute(_INSERT, astuple(firing))
-    write(offer.events)
+    for statement in events:
+        execute(*statement)
     return True
 
 
@@ -62,11 +64,11 @@ def renew(owner: str, until: float, execute: Execute) -> None:
     execute("UPDATE firings SET lease_until = ? WHERE status IN ('claimed', 'queued') AND owner = ?", (until, owner))
 
 
-def change(changed: FiringChange, execute: Execute) -> None:
-    """Write new values."""
+def change(changed: FiringChange) -> Statement:
+    """What writes new values."""
     firing = changed.firing
     replace(firing, **changed.fields)
-    execute(
+    return (
         f"UPDATE firings SET {', '.join(f'{column} = ?' for column in changed.fields)} WHERE {_ONE}",
         (*changed.fields.values(), firing.job, firing.trigger, firing.position),
     )

@@ -198,8 +198,9 @@ class SQLiteStore:
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM events", ())[0][0])
 
     def offer(self, offers: Sequence[Offer]) -> list[bool]:
+        made = [_statements(offer.events) for offer in offers]
         with self._transaction() as execute:
-            return [firings.offered(offer, execute, lambda events: _insert(events, execute)) for offer in offers]
+            return [firings.offered(offer, execute, events) for offer, events in zip(offers, made, strict=True)]
 
     def firings(self, *, job: str = "", statuses: Sequence[str] = (), limit: int = 100) -> list[Firing]:
         return firings.made(self._rows(*firings.query(job, statuses, limit)))
@@ -358,5 +359,5 @@ _WRITERS: dict[type, Callable[[Any, Blobs], Statement]] = {
     Turn: _turn,
     Signal: _signal,
     Cached: _cached,
-    FiringChange: lambda change, _, execute: firings.change(change, execute),
+    FiringChange: lambda change, _: firings.change(change),
 }

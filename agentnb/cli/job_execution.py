@@ -46,10 +46,9 @@ def prepare(catalog: Catalog, name: str, asked: Asked) -> Prepared:
     if odd is not None:
         raise ConfigurationError(f"-p {odd!r}: write key=value")
     if asked.redo and asked.resume is None:
-        raise ConfigurationError("--redo goes with --resume")
+        raise ConfigurationError("--redo goes with --resume: it is about cells that an earlier run has run")
     given = parameters.typed(job.schemas, dict(pair.split("=", 1) for pair in asked.parameters))
-    resume = "" if asked.resume == "last" else asked.resume
-    request = running.Request(given, output=asked.output, resume=resume, redo=asked.redo)
+    request = running.Request(given, output=asked.output, resume=asked.resume, redo=asked.redo)
     return running.prepare(current(), job, request)
 
 
@@ -155,7 +154,7 @@ def show(run: Run, *, as_json: bool) -> None:
     lines += [f"  {GLYPHS[event.data['status']]} {_what(event)}  {duration(event.data['execution_time_ms'])}" for event in events.values()]
     lines += [f"  {child.kind} {child.name} {child.status}: agentnb runs show {child.id}" for child in reversed(begun)]
     lines += [f"{run.error['type']}: {run.error['message']}"] if run.error else []
-    lines += [f"its process is gone; go on with: agentnb jobs run {run.name} --resume {run.id}"] if run.reason == "lost" else []
+    lines += [f"its process is gone; go on with: agentnb jobs run {run.name} --resume-of {run.id}"] if run.reason == "lost" else []
     lines += [f"output: {data['output']}"] if data["output"] else []
     sys.stdout.write(printable("\n".join(lines) + "\n"))
 

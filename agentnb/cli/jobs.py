@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agentnb.cli.completion import run_ids
 from agentnb.cli.output import FAILED, USAGE, Json, exit_codes, put, put_table, put_text
 from agentnb.errors import ConfigurationError
 from agentnb.notebook.view import printable
@@ -44,9 +45,10 @@ def run(
     ] = None,
     folder: Folder = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Where the output goes, instead of the job's own place.")] = None,
-    resume: Annotated[
-        str | None, typer.Option("--resume", metavar="[RUN]", help="Go on after a failure: with this run; `last` is the newest.")
-    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after a failure, with the job's newest run.")] = False,
+    resume_of: Annotated[
+        str, typer.Option("--resume-of", metavar="RUN", help="Go on after a failure, with this run.", autocompletion=run_ids)
+    ] = "",
     redo: Annotated[
         list[int] | None, typer.Option("--redo", metavar="CELL", help="With --resume: run this cell again, though it is tagged once.")
     ] = None,
@@ -64,7 +66,7 @@ def run(
         catalog = _catalog(folder)
         if firing:
             raise typer.Exit(job_execution.run_firing(catalog, name, firing))
-        request = job_execution.Asked(tuple(parameters or ()), output, resume, tuple(redo or ()))
+        request = job_execution.Asked(tuple(parameters or ()), output, resume_of if resume or resume_of else None, tuple(redo or ()))
         if dry_run:
             _show_plan(job_execution.prepare(catalog, name, request), as_json=as_json)
             return

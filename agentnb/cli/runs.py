@@ -201,7 +201,7 @@ def _go_on(run: str, *, as_json: bool) -> None:
     runtime = current()
     found = workflow_runs.root(runtime, runtime.store.run(run))
     if found.kind == "job":
-        raise ConfigurationError(f"a job is gone on with by its file: agentnb jobs run {found.name} --resume {found.id}")
+        raise ConfigurationError(f"a job is gone on with by its file: agentnb jobs run {found.name} --resume-of {found.id}")
     if found.kind == "workflow":
         execution.resume(found.id, as_json=as_json)
     else:

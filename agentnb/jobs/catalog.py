@@ -26,11 +26,12 @@ def folder_of(start: Path | None = None) -> Path:
 
 def files_of(folder: Path) -> list[Path]:
     """The job files of a folder, in order."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path for path in folder.iterdir() if path.suffix in ENDINGS and not path.name.endswith((".workflow.yaml", ".workflow.yml"))
-    )
+    return sorted(path for path in folder.iterdir() if is_job_file(path.name)) if folder.is_dir() else []
+
+
+def is_job_file(name: str) -> bool:
+    """Whether a file of that name defines a job; those of workflows stand beside them."""
+    return name.endswith(ENDINGS) and not name.endswith((".workflow.yaml", ".workflow.yml", ".workflow.json"))
 
 
 @dataclass(frozen=True)

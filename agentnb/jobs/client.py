@@ -6,8 +6,6 @@ import ast
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -17,37 +15,14 @@ from papermill.engines import NotebookExecutionManager
 
 from agentnb.errors import AgentNBError, CellFailed, ExecutionError, KernelDied
 from agentnb.jobs import once
-from agentnb.jobs.cells import Past, Stored, first_line, is_code, is_once, numbers_of
-from agentnb.jobs.guard import Guard, ProcessGroup
-from agentnb.jobs.journal import JobJournal
-from agentnb.jobs.output import OutputFile
+from agentnb.jobs.attempt import Attempt
+from agentnb.jobs.cells import Stored, first_line, is_code, is_once, numbers_of
+from agentnb.jobs.guard import ProcessGroup
 
 _SAVE_SECONDS = 1.0
 _COUNTED = frozenset({"stream", "display_data", "execute_result"})
 _REASONS = {"PolicyDenied": "policy", "ExecutionTimeout": "timed_out"}
 _CAPTURE_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What one execution of a notebook is given.
-
-    Attributes:
-        output: Where the notebook is written to as it goes; None where papermill does that.
-        cell_timeout: Seconds that one cell may take, or None.
-        max_output: Characters that one cell may put out.
-        environment: Variables of the kernel beside this process's own.
-        past: What earlier runs leave to it.
-    """
-
-    journal: JobJournal
-    guard: Guard
-    output: OutputFile | None = None
-    cell_timeout: float | None = None
-    max_output: int = 10_000_000
-    environment: Mapping[str, str] = field(default_factory=dict)
-    past: Past = field(default_factory=Past)
-    number: int = 1
 
 
 class Manager(NotebookExecutionManager):  # type: ignore[misc]
@@ -113,6 +88,7 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
         self.reset_execution_trackers()
         attempt.guard.check()
         self.km = self.create_kernel_manager()
+        self.km.transport_encryption = "auto"
         try:
             self._start({**attempt.environment})
             with attempt.guard.over(ProcessGroup(self.km.provisioner.pid)):
@@ -268,8 +244,3 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
 
 def _name(number: int) -> str:
     return f"cell {number}" if number else "parameters"
-
-
-def folder_of(path: str | None) -> Path:
-    """The folder of a notebook that may be a URL."""
-    return Path(path).resolve().parent if path and "://" not in path else Path.cwd()

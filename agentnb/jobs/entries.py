@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agentnb.jobs import documents, schedule
-from agentnb.jobs.catalog import files_of
+from agentnb.jobs.catalog import is_job_file
 from agentnb.jobs.schedule import Misfire, NotASchedule
 from agentnb.jobs.spec import JobSpec
 from agentnb.ports.store import Event, Trigger
@@ -67,27 +68,27 @@ class Entries:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.by_name: dict[str, Entry] = {}
-        self._seen: dict[Path, tuple[int, int]] = {}
-        self._names: dict[Path, str] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._names: dict[str, str] = {}
 
     def changes(self) -> tuple[list[Entry], list[str], list[str]]:
         """Jobs that are new or changed, names of those that are gone, and what is wrong."""
         fresh: list[Entry] = []
         problems: list[str] = []
-        files = {file: mark for file in files_of(self.folder) if (mark := _mark(file))}
+        files = _marks(self.folder)
         gone = [self._names.pop(file) for file in [*self._seen] if file not in files and file in self._names]
-        changed = [file for file, mark in files.items() if self._seen.get(file) != mark]
+        changed = sorted(file for file, mark in files.items() if self._seen.get(file) != mark)
         self._seen = files
         for name in gone:
             self.by_name.pop(name, None)
         for file in changed:
-            found = self._read(file, problems)
+            found = self._read(Path(file), problems)
             if found is not None:
                 fresh.append(found)
         return fresh, gone, problems
 
     def _read(self, file: Path, problems: list[str]) -> Entry | None:
-        before = self._names.pop(file, "")
+        before = self._names.pop(str(file), "")
         known = self.by_name.pop(before, None) if before else None
         spec = documents.quick(file)
         if spec is None:
@@ -105,7 +106,7 @@ class Entries:
             return None
         if known is not None and known.trigger == entry.trigger and known.name == entry.name:
             entry.cursor = known.cursor
-        self._names[file] = spec.name
+        self._names[str(file)] = spec.name
         self.by_name[spec.name] = entry
         return entry
 
@@ -140,11 +141,17 @@ def _entry(spec: JobSpec, file: Path) -> Entry | None:
     )
 
 
-def _mark(file: Path) -> tuple[int, int] | None:
+def _marks(folder: Path) -> dict[str, tuple[int, int]]:
+    """The job files of a folder, each with what changes when it does."""
     try:
-        found = file.stat()
+        with os.scandir(folder) as found:
+            return {entry.path: _mark(entry) for entry in found if is_job_file(entry.name) and entry.is_file()}
     except OSError:
-        return None
+        return {}
+
+
+def _mark(entry: os.DirEntry[str]) -> tuple[int, int]:
+    found = entry.stat()
     return found.st_mtime_ns, found.st_size
 
 

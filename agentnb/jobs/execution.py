@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentnb.errors import CellFailed, ConfigurationError, ExecutionCancelled
+from agentnb.jobs.attempt import Attempt, kernel_environment
 from agentnb.jobs.cells import hashes_of
-from agentnb.jobs.client import Attempt, JobClient, Manager
+from agentnb.jobs.client import JobClient, Manager
 from agentnb.jobs.guard import Guard
 from agentnb.jobs.journal import JobJournal
 from agentnb.runtime.runtime import Runtime, current
@@ -104,27 +105,6 @@ def _alone(nb: Any, kernel_name: str, options: dict[str, Any]) -> Any:
         journal.finish(error, {"notebook": str(options.get("output_path") or "")})
         with suppress(OSError):
             sys.stderr.write(f"agentnb: run {journal.run.id} {journal.run.status}\n")
-
-
-def kernel_environment(
-    runtime: Runtime,
-    journal: JobJournal,
-    *,
-    approvals: str = "",
-    record: Path | str | None = None,
-    replay: Path | str | None = None,
-    resume: tuple[str, ...] = (),
-) -> dict[str, str]:
-    """What a kernel must know so that its agents and workflows are a part of the run."""
-    found = {
-        "AGENTNB_STORE": str(runtime.settings.store.absolute()),
-        "AGENTNB_JOB": journal.run.id,
-        "AGENTNB_RESUME": ",".join(resume),
-        "AGENTNB_WITHOUT_USER": approvals,
-        "AGENTNB_RECORD": str(record or runtime.settings.record or ""),
-        "AGENTNB_REPLAY": str(replay or runtime.settings.replay or ""),
-    }
-    return {name: value for name, value in found.items() if value or name == "AGENTNB_RESUME"}
 
 
 def _limits(runtime: Runtime, options: dict[str, Any]) -> EngineLimits:

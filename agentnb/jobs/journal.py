@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class JobJournal:
             created_at=now(),
         )
         journal = cls(runtime, run, listener)
-        event = journal.event("job.started", "running", input_data=given, versions=versions(), **details)
+        event = journal.event("job.started", "running", input_data=given, versions=dict(versions()), **details)
         fired = [FiringChange(firing, {"status": "started", "run_id": run.id})] if firing else []
         runtime.store.write(*([definition] if definition else []), run, event, *fired)
         journal._tell(event)
@@ -154,7 +155,8 @@ class JobJournal:
             self.listener(event)
 
 
-def versions() -> dict[str, str]:
+@cache
+def versions() -> Mapping[str, str]:
     """What runs here: agentnb, Python, papermill and the kernel's package."""
     found = {"python": sys.version.split()[0]}
     for name, package in (("agentnb", "jupyter-agentnb"), ("papermill", "papermill"), ("ipykernel", "ipykernel")):

@@ -39,7 +39,7 @@ def end_lost_runs(runtime: Runtime, files: Mapping[str, Path], spare: Collection
 
 
 def _ended(runtime: Runtime, run: Run, file: Path | None, why: str) -> Run | None:
-    mend = f"`agentnb jobs run {run.name} --resume {run.id}` goes on after what it had finished"
+    mend = f"`agentnb jobs run {run.name} --resume-of {run.id}` goes on after what it had finished"
     ended = job_runs.end_ownerless(runtime, run, job_runs.ProcessLost(f"{why}: {mend}"))
     if ended is not None:
         _tell(runtime, ended, file)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentnb.errors import ExecutionError
-from agentnb.jobs.client import Attempt
+from agentnb.jobs.attempt import Attempt
 from agentnb.jobs.documents import Job
 
 

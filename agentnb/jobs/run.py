@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import random
@@ -13,12 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnb.agents.identity import new_run_id
-from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, MissingKey, StoreError
+from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, MissingExtra, MissingKey, StoreError
 from agentnb.jobs import notebook_attempt, notifications, parameters, places, resume, retention, step_notebook, workflow_attempt
+from agentnb.jobs.attempt import Attempt, kernel_environment
 from agentnb.jobs.cells import Past
-from agentnb.jobs.client import Attempt
 from agentnb.jobs.documents import REMOTE, Job
-from agentnb.jobs.execution import kernel_environment
 from agentnb.jobs.guard import Guard
 from agentnb.jobs.journal import JobJournal, Listener
 from agentnb.jobs.output import OutputFile
@@ -28,6 +28,7 @@ from agentnb.ports.store import Definition, Firing, Run
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
 
+_CLIENTS = {"s3": "boto3", "gs": "gcsfs", "abs": "azure"}
 _FINAL_REASONS = frozenset({"policy", "cancelled"})
 """Of what a run fails that another attempt would fail of too, or that somebody wanted."""
 
@@ -133,6 +134,9 @@ def _check_parameters(job: Job, given: Mapping[str, Any]) -> None:
 
 def _place(job: Job, text: str, *, own: bool) -> str:
     if text.startswith(REMOTE):
+        scheme = text.partition("://")[0]
+        if scheme in _CLIENTS and importlib.util.find_spec(_CLIENTS[scheme]) is None:
+            raise MissingExtra(_CLIENTS[scheme], scheme)
         return text
     return str(((job.folder if own else Path.cwd()) / Path(text).expanduser()).resolve())
 

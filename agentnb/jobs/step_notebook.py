@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb.errors import AgentNBError
 from agentnb.jobs import workflow_attempt
-from agentnb.jobs.client import Attempt
+from agentnb.jobs.attempt import Attempt
 from agentnb.jobs.documents import Job
 from agentnb.jobs.output import OutputFile
 from agentnb.workflows.notebooks import Conversion, converted

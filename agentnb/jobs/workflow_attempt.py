@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from agentnb.errors import ConfigurationError, ExecutionCancelled, ExecutionError, ExecutionTimeout, PolicyDenied
-from agentnb.jobs.client import Attempt
+from agentnb.jobs.attempt import Attempt
 from agentnb.jobs.documents import Job
 from agentnb.jobs.guard import ProcessGroup
 from agentnb.ports.store import FINAL, Event, Run

@@ -65,11 +65,11 @@ class _Starts:
         self.late: list[float] = []
 
     def start(self, firing: Any, file: Path) -> _Starts:
-        from agentnb.jobs.journal import JobJournal
+        from agentnb.ports.store import FiringChange
         from agentnb.runtime.runtime import current
 
         self.late.append(time.time() - firing.position)
-        JobJournal.begin(current(), firing.job, {}, run_id=firing.run_id, firing=firing).finish(None, {}, firing)
+        current().store.write(FiringChange(firing, {"status": "ended"}))
         return self
 
     def poll(self) -> int:
@@ -96,6 +96,7 @@ def scheduler(jobs: int, seconds: float) -> None:
         began = time.perf_counter()
         made.tick()
         loaded = time.perf_counter() - began
+        made.tick()
         starts.late.clear()
         ready, until = time.time(), time.monotonic() + seconds
         while time.monotonic() < until:

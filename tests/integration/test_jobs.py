@@ -389,3 +389,17 @@ def test_serve_runs_what_is_due_and_survives_being_killed(folder: Path) -> None:
     started = [line for line in lines if line.get("what") == "started"]
     assert len({line["run"] for line in started}) == len(started)
     assert {run.id for run in current().runs(kind="job")} <= {line["run"] for line in started}
+
+
+def test_output_for_a_bucket_needs_its_extra_and_is_kept_where_the_upload_fails(folder: Path, tmp_path: Path) -> None:
+    from agentnb.jobs.output import OutputFile, OutputLost
+
+    job(folder, PRINTS, output="gs://bucket/${run.id}.ipynb")
+    with pytest.raises(ConfigurationError, match=r"gcsfs is not installed: pip install 'jupyter-agentnb\[gs\]'"):
+        run(folder)
+    output = OutputFile("gs://bucket/x.ipynb", tmp_path / "spool" / "x.ipynb")
+    output.begin("{}")
+    output.save('{"cells": []}')
+    with pytest.raises(OutputLost, match="it is kept in .*x.ipynb"):
+        output.finish()
+    assert (tmp_path / "spool" / "x.ipynb").read_text() == '{"cells": []}'

@@ -81,7 +81,7 @@ def _tick(scheduler: Scheduler, tell: Tell) -> float:
     """One look; a store that can't be written now, as on a full disk, is tried again."""
     try:
         return scheduler.tick()
-    except AgentNBError as error:
+    except (AgentNBError, OSError) as error:
         tell({"at": now(), "problem": f"{type(error).__name__}: {error}"})
         return POLL_SECONDS
 

@@ -60,6 +60,12 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "@agentnb/labextension"}]
 
 
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from agentnb.server.extension import AgentNBExtension
+
+    return [{"module": "agentnb.server.extension", "app": AgentNBExtension}]
+
+
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'agentnb' has no attribute {name!r}")

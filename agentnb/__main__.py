@@ -1,6 +1,5 @@
-"""``python -m agentnb``: the command line, where its script isn't on the path."""
+"""``python -m agentnb``: the command line."""
 
 from agentnb.cli import main
 
-if __name__ == "__main__":
-    main()
+main()

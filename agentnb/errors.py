@@ -71,6 +71,10 @@ class IllegalTransition(AgentNBError):
     """An agent or a run was told to go to a state that it can't reach from where it is."""
 
 
+class NotWaiting(ConfigurationError):
+    """A run was answered that doesn't wait for this, or that was answered already."""
+
+
 class StoreError(AgentNBError):
     """The store can't be opened, read or written."""
 

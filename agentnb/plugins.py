@@ -28,6 +28,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "workflow": "agentnb.runtime.workflow_steps:WorkflowStep",
     },
     "agentnb.executors": {"process": "agentnb.adapters.processes:ProcessExecutor"},
+    "agentnb.views": {"graph": "agentnb.notebook.graph_view:show"},
     "agentnb.tools": {},
     "agentnb.policies": {},
 }

@@ -310,7 +310,7 @@ class Execution:
         if answer.arguments is None:
             return arguments
         edited = as_text(dict(answer.arguments))
-        self._enforce(replace(check, text=edited))
+        self._enforce(check._replace(text=edited))
         return tool.parse(edited)
 
     async def _ask(self, step: Step, tool: Tool, arguments: Mapping[str, Any], decision: Decision) -> Answer:

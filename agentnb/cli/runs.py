@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from agentnb.agents.execution import Answer
-from agentnb.cli import execution, workflow_runs
+from agentnb.cli import execution, watched, workflow_runs
 from agentnb.cli.agents import result_data
 from agentnb.cli.completion import run_ids
 from agentnb.cli.inputs import parsed
@@ -151,10 +151,32 @@ def signal(
 
 
 @app.command()
-def resume(run: RunId, as_json: Json = False) -> None:
+def resume(
+    run: RunId,
+    is_watched: Annotated[bool, typer.Option("--watched", hidden=True, help="Somebody watches it from elsewhere.")] = False,
+    as_json: Json = False,
+) -> None:
     """Go on with a run whose process is gone, or that was answered, after its last finished step."""
     with exit_codes(as_json=as_json):
-        _go_on(run, as_json=as_json)
+        if is_watched:
+            watched.go_on(current(), run)
+        else:
+            _go_on(run, as_json=as_json)
+
+
+@app.command()
+def delete(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="IDs of runs that have ended.", autocompletion=run_ids)],
+    as_json: Json = False,
+) -> None:
+    """Forget runs that have ended: their events, inputs and results, with all that their steps have started."""
+    with exit_codes(as_json=as_json):
+        runtime = current()
+        deleted = [name for run in runs for name in runtime.delete(runtime.store.run(run).id)]
+        if as_json:
+            put({"deleted": deleted})
+        else:
+            sys.stdout.write("".join(f"deleted {name}\n" for name in deleted))
 
 
 @app.command()
@@ -198,8 +220,10 @@ def diff(a: RunId, b: RunId, as_json: Json = False) -> None:
 
 
 def _go_on(run: str, *, as_json: bool) -> None:
+    from agentnb.runtime.workflow_runs import root
+
     runtime = current()
-    found = workflow_runs.root(runtime, runtime.store.run(run))
+    found = root(runtime, runtime.store.run(run))
     if found.kind == "job":
         raise ConfigurationError(f"a job is gone on with by its file: agentnb jobs run {found.name} --resume-of {found.id}")
     if found.kind == "workflow":

@@ -11,7 +11,7 @@ from agentnb.cli.output import put
 from agentnb.errors import ConfigurationError, IllegalTransition
 from agentnb.notebook.formats import GLYPHS, duration
 from agentnb.notebook.view import printable
-from agentnb.ports.store import FINAL, Run
+from agentnb.ports.store import FINAL
 from agentnb.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from agentnb.workflows.trace import StepRecord
 
 VERDICTS = ("approve", "deny", "reject", "retry", "skip", "fail")
-
-
-def root(runtime: Runtime, run: Run) -> Run:
-    """The workflow's run that an agent's run is a step of, where that goes on; else the run itself."""
-    if run.kind != "agent" or not run.parent:
-        return run
-    above = runtime.store.run(run.parent)
-    return above if above.kind == "workflow" and above.status not in FINAL else run
 
 
 def show(runtime: Runtime, run_id: str, *, as_json: bool) -> None:
@@ -119,11 +111,9 @@ def _is_event(run: WorkflowRun, name: str) -> bool:
     Raises:
         ConfigurationError: It is a machine, and has neither such a step nor such an event.
     """
-    from agentnb.workflows.spec import OUTCOMES
-
     if run.spec.kind != "state_machine":
         return False
-    events = {item.on for state in run.spec.states.values() for item in state.transitions if item.on and item.on not in OUTCOMES}
+    events = run.spec.events()
     if name in events:
         return True
     waiting = ", ".join(step.id for step in run.waiting) or "nothing"

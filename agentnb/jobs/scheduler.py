@@ -126,7 +126,7 @@ class Scheduler:
 
     def _register(self, entries: Sequence[Entry], moment: float) -> None:
         """Write down from when on jobs are watched: what was before is not missed."""
-        last = float(self._store.last_event())
+        last = float(self._store.position())
         rows = [
             Firing(entry.name, entry.trigger, moment if entry.cron else last, "watched", note=str(entry.file.resolve()))
             for entry in entries
@@ -199,9 +199,9 @@ class Scheduler:
             return
         if self._event_seq is None:
             self._event_seq = int(min(entry.cursor or 0 for entry in waiting))
-        elif self._store.last_event() == self._event_seq:
+        elif self._store.position() == self._event_seq:
             return
-        newest = self._store.last_event()
+        newest = self._store.position()
         events = self._store.events("", self._event_seq, types=self._entries.event_types())
         for event in (event for event in events if event.seq <= newest):
             started = [entry for entry in waiting if entry.starts_with(event)]

@@ -123,7 +123,7 @@ class _Follower:
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._store = attempt.journal.runtime.store
-        self._after = self._store.last_event()
+        self._after = self._store.position()
         self._done = threading.Event()
         self._run = ""
         self._thread = threading.Thread(target=self._follow, name="agentnb-follow", daemon=True)

@@ -6,7 +6,8 @@ import asyncio
 import contextvars
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,9 @@ from IPython.display import display
 from agentnb.agents.execution import Answer, Approval
 from agentnb.errors import AgentNBError
 from agentnb.notebook import html
+from agentnb.ports.store import FINAL
+from agentnb.runtime import workflow_runs
+from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.runtime import Runtime
 
 _STATIC = Path(__file__).parent / "static"
@@ -83,6 +87,40 @@ def show(card: Card) -> None:
     bundle = card._repr_mimebundle_()  # type: ignore[attr-defined]
     data = dict(bundle[0] if isinstance(bundle, tuple) else bundle or {})
     display({**data, "text/html": card.static_html()}, raw=True)
+
+
+def agents_of(runtime: Runtime, run_id: str) -> Iterator[str]:
+    """The runs of agents that a run's unfinished steps have started, those of its sub-workflows included."""
+    for record in workflow_runs.get(runtime, run_id).steps.values():
+        if not record.child or record.status not in ("running", "waiting"):
+            continue
+        with suppress(AgentNBError):
+            child = runtime.store.run(record.child)
+            if child.kind == "workflow":
+                yield from agents_of(runtime, child.id)
+            elif child.status not in FINAL:
+                yield child.id
+
+
+_presenting: list[Presenter] = []
+
+
+@contextmanager
+def approvals_shown(runtime: Runtime, presenter: Presenter | None) -> Iterator[None]:
+    """Have approvals of the agents that a workflow runs shown meanwhile; runs that overlap share what is there."""
+    if presenter is None:
+        yield
+        return
+    if not _presenting and runtime.presenter is not None:
+        yield
+        return
+    _presenting.append(presenter)
+    runtime.presenter = presenter
+    try:
+        yield
+    finally:
+        _presenting.remove(presenter)
+        runtime.presenter = _presenting[-1] if _presenting else None
 
 
 class CardPresenter:

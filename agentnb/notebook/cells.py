@@ -183,10 +183,17 @@ def _schema(name: str | None, namespace: dict[str, Any]) -> Any:
 
 
 def has_user(extension: Extension) -> bool:
+    """Whether somebody is there who can answer."""
     kernel = getattr(extension.shell, "kernel", None)
-    if kernel is None:
-        return sys.stdin is not None and sys.stdin.isatty()
-    return bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
+    return sys.stdin is not None and sys.stdin.isatty() if kernel is None else user_of(kernel)
+
+
+def user_of(kernel: Any = None) -> bool:
+    """Whether somebody is in front of the kernel, this process's own by default: papermill and nbconvert say that nobody is."""
+    from IPython.core.getipython import get_ipython
+
+    kernel = kernel or getattr(get_ipython(), "kernel", None)
+    return kernel is not None and bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
 
 
 def _guarded(prepare: Callable[[], _Cell | None]) -> _Cell | None:

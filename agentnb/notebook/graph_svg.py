@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentnb.notebook.formats import plural
-from agentnb.notebook.graph_layout import Box, Edge, Line
-from agentnb.notebook.graph_sketch import BOX_HEIGHT, LOOP_HEIGHT, TITLE_SIZE, Item, Sketch, clipped, sketch
-from agentnb.notebook.graph_states import Shown, State, states_of
 from agentnb.notebook.html import escape
+from agentnb.runtime.graphs.layout import Box, Edge, Line
+from agentnb.runtime.graphs.sketch import BOX_HEIGHT, LOOP_HEIGHT, TITLE_SIZE, Item, Sketch, clipped, sketch
+from agentnb.runtime.graphs.states import Shown, State, states_of
 from agentnb.workflows.spec import WorkflowSpec
 from agentnb.workflows.trace import StepRecord
 

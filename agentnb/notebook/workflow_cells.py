@@ -45,17 +45,18 @@ async def run_awaited(extension: Extension, line: str, text: str) -> None:
     cell = await _prepared(extension, line, text)
     if cell is None:
         return
-    from agentnb.notebook.question import QuestionPresenter
-
-    presenter = QuestionPresenter(cell.workflow.runtime) if has_user(extension) else None
-    if cell.arguments.background and presenter is not None:
-        from agentnb.notebook.background import BackgroundRun
-
-        run = BackgroundRun(partial(_run, extension, cell, NotebookWorkflowView(stop=False), presenter))
-        if cell.arguments.variable:
-            extension.shell.user_ns[cell.arguments.variable] = run
+    if not _is_live(extension):
+        await _run(extension, cell, NotebookWorkflowView(), None)
         return
-    await _run(extension, cell, NotebookWorkflowView(), presenter)
+    view = _graph_view(cell.workflow)
+    if not cell.arguments.background:
+        await _run(extension, cell, view, view)
+        return
+    from agentnb.notebook.background import BackgroundRun
+
+    run = BackgroundRun(partial(_run, extension, cell, view, view))
+    if cell.arguments.variable:
+        extension.shell.user_ns[cell.arguments.variable] = run
 
 
 def run_blocking(extension: Extension, line: str, text: str) -> None:
@@ -89,7 +90,7 @@ async def watched(
         work: Runs it; ``view.update`` is to be its listener.
         before: The run so far, where one goes on.
     """
-    from agentnb.notebook.question import approvals_shown
+    from agentnb.notebook.approval import approvals_shown
 
     view.begin(spec, before)
     try:
@@ -164,7 +165,28 @@ def _bind(extension: Extension, arguments: WorkflowArguments, workflow: Workflow
         namespace[name] = workflow
 
 
+def _is_live(extension: Extension) -> bool:
+    """Whether the graph can be a widget."""
+    if not has_user(extension) or getattr(extension.shell, "kernel", None) is None:
+        return False
+    from agentnb.notebook import graph_view
+
+    return graph_view.is_live()
+
+
+def _graph_view(workflow: Workflow) -> Any:
+    from agentnb.notebook.graph_view import GraphView
+    from agentnb.runtime.graphs.drawing import of_workflow
+
+    return GraphView(workflow.runtime, of_workflow(workflow), workflow.spec)
+
+
 def _show_plan(extension: Extension, workflow: Workflow, found: list[Finding]) -> None:
+    if _is_live(extension):
+        _graph_view(workflow).show_plan(workflow_html.facts(workflow), workflow.plan().to_text())
+        if found:
+            _show({"text/html": workflow_html.findings(found), "text/plain": workflow_html.findings_text(found)}, extension)
+        return
     warnings = workflow_html.findings(found) if found else ""
     text = "\n".join(part for part in (workflow.plan().to_text(), workflow_html.findings_text(found)) if part)
     _show({"text/html": workflow_html.of_workflow(workflow) + warnings, "text/plain": text}, extension)

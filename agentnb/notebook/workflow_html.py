@@ -10,9 +10,9 @@ from typing import Any
 
 from agentnb.notebook import html
 from agentnb.notebook.formats import GLYPHS, duration, plural
-from agentnb.notebook.graph_sketch import described
-from agentnb.notebook.graph_states import elapsed, status_of
 from agentnb.notebook.graph_svg import Picture, workflow_svg
+from agentnb.runtime.graphs.sketch import described
+from agentnb.runtime.graphs.states import elapsed, status_of
 from agentnb.runtime.workflow import Workflow
 from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.workflows.documents import Finding, WorkflowSpecError
@@ -29,12 +29,17 @@ def of_workflow(workflow: Workflow) -> str:
         spec = workflow.spec
     except WorkflowSpecError as error:
         return findings(error.findings)
-    return plan(spec, workflow.plan().to_text().partition("\n")[0].removeprefix(f"{workflow.name}: "))
+    return plan(spec, facts(workflow))
 
 
-def plan(spec: WorkflowSpec, facts: str) -> str:
+def facts(workflow: Workflow) -> str:
+    """``2 steps in 2 phases …``."""
+    return workflow.plan().to_text().partition("\n")[0].removeprefix(f"{workflow.name}: ")
+
+
+def plan(spec: WorkflowSpec, line_of_facts: str) -> str:
     """What a workflow will do."""
-    said = [facts]
+    said = [line_of_facts]
     if spec.inputs:
         said.append("takes " + ", ".join(f"{name}{'' if 'default' not in schema else '?'}" for name, schema in spec.inputs.items()))
     said += [f"gives {', '.join(spec.outputs)}"] if spec.outputs else []
@@ -80,6 +85,11 @@ def finding_line(finding: Finding) -> str:
 
 def of_run(run: WorkflowRun, picture: Picture | None = None) -> str:
     """A run as it is: the line, the picture, the steps, the outputs and the report, both folded."""
+    return graph_of_run(run, picture).removesuffix("</div>") + results_of_run(run) + "</div>"
+
+
+def graph_of_run(run: WorkflowRun, picture: Picture | None = None) -> str:
+    """The line, the picture, what is wrong or waited for, and the steps."""
     drawn = picture or Picture(run.spec)
     svg = drawn.svg(run.steps, history=run.history, now=None if run.status != "running" else time.time())
     parts = [
@@ -88,11 +98,15 @@ def of_run(run: WorkflowRun, picture: Picture | None = None) -> str:
         _error(run),
         waiting(run),
         html.folded(f"{plural(len(run.steps), 'step')}", rows(run.steps.values(), run.started_at)),
-        html.folded("Outputs", f'<div class="agentnb-json">{html.tree(run.outputs)}</div>', unfolded=True) if run.outputs else "",
-        _report(run),
         "</div>",
     ]
     return "".join(parts)
+
+
+def results_of_run(run: WorkflowRun) -> str:
+    """What came out, and the report."""
+    outputs = html.folded("Outputs", f'<div class="agentnb-json">{html.tree(run.outputs)}</div>', unfolded=True) if run.outputs else ""
+    return outputs + _report(run)
 
 
 def run_text(run: WorkflowRun) -> str:

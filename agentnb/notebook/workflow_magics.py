@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from agentnb.errors import ConfigurationError
 from agentnb.notebook import workflow_html
 from agentnb.notebook.arguments import CellParser, parsed
-from agentnb.notebook.background import keep
 from agentnb.notebook.cells import has_user
 from agentnb.notebook.formats import plural
 from agentnb.notebook.graph_svg import workflow_svg
@@ -39,28 +36,18 @@ def show(extension: Extension, runtime: Runtime, run: Run) -> None:
         TerminalWorkflowView().complete(found)
         _ask_in_terminal(extension, runtime, found)
         return
-    from agentnb.notebook.question import QuestionPresenter, show_questions
+    from agentnb.notebook import graph_view
 
-    output = Output()
-    NotebookWorkflowView(output, stop=False).complete(found)
-    if run.status in FINAL and run.reason != "lost":
+    if not graph_view.is_live():
+        NotebookWorkflowView(stop=False).complete(found)
         return
+    from agentnb.notebook.approval import agents_of, show_pending
 
-    def go_on() -> None:
-        keep(_go_on(runtime, run.id, NotebookWorkflowView(output, stop=False), presenter))
-
-    presenter = QuestionPresenter(runtime, go_on)
-    show_questions(runtime, run.id, presenter, go_on)
-
-
-async def _go_on(runtime: Runtime, run_id: str, view: WorkflowView, presenter: Any) -> None:
-    """Resume a run in the cell that shows it; how it failed stands there."""
-    root = workflow_runs.get(runtime, run_id)
-    while root.parent:
-        root = workflow_runs.get(runtime, root.parent)
-    options = WorkflowOptions(presenter=presenter, listener=view.update)
-    with suppress(Exception, KeyboardInterrupt):
-        await watched(runtime, root.spec, view, presenter, lambda: workflow_runs.resume(runtime, root.id, options), root)
+    view = graph_view.view_of_run(runtime, found)
+    view.show_run(found)
+    if run.status not in FINAL or run.reason == "lost":
+        for child in agents_of(runtime, run.id):
+            show_pending(runtime, child, view.go_on)
 
 
 def _ask_in_terminal(extension: Extension, runtime: Runtime, run: WorkflowRun) -> None:
@@ -80,8 +67,7 @@ def resume(extension: Extension, runtime: Runtime, run: Run) -> None:
 
 def graph(extension: Extension, rest: str) -> None:
     """The picture of a run, or its steps as text."""
-    run = _found(rest)
-    _publish(extension, workflow_html.pictured(workflow_svg(run.spec, run.steps, history=run.history, now=time.time())), run)
+    _found(rest).graph()._ipython_display_()
 
 
 def report(extension: Extension, rest: str) -> Any:
@@ -156,13 +142,6 @@ def _found(rest: str) -> WorkflowRun:
     if run.kind != "workflow":
         raise ConfigurationError(f"{run.id} is a run of an agent: %agentnb show {run.id}")
     return workflow_runs.get(runtime, run.id)
-
-
-def _publish(extension: Extension, body: str, run: WorkflowRun) -> None:
-    _output(
-        extension,
-        {"text/html": workflow_html.summary(run.status, workflow_html.run_line(run)) + body, "text/plain": workflow_html.run_text(run)},
-    )
 
 
 def _output(extension: Extension, bundle: dict[str, str]) -> None:

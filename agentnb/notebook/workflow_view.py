@@ -61,7 +61,7 @@ class NotebookWorkflowView:
         self.run_id = ""
         self._publish = publish or Output()
         self._stop = stop
-        self._pace = _Pace(self._show)
+        self._pace = Pace(self._show)
         self._spec: WorkflowSpec | None = None
         self._picture: Picture | None = None
         self._steps: dict[str, StepRecord] = {}
@@ -167,7 +167,7 @@ class TerminalWorkflowView:
         sys.stdout.flush()
 
 
-class _Pace:
+class Pace:
     """Calls ``show`` soon after something happened, never more than so many times a second, and once a second in any case."""
 
     def __init__(self, show: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from agentnb.errors import PolicyDenied
 
@@ -12,8 +12,7 @@ Stage = Literal["input", "tool_call", "tool_result", "output", "memory_write", "
 Verdict = Literal["allow", "ask", "deny"]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """What is about to happen.
 
     Attributes:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Status = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
 Reason = Literal["", "error", "timed_out", "policy", "cancelled", "lost"]
@@ -29,8 +29,7 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened.
 
     Attributes:
@@ -50,8 +49,13 @@ class Event:
 
     @property
     def topic(self) -> str:
-        kind = self.type.partition(".")[0]
-        return f"external.{self.type.partition('.')[2]}" if kind == "external" else f"{kind}.events"
+        return _topic(self.type)
+
+
+@lru_cache(1000)
+def _topic(type_: str) -> str:
+    kind, _, rest = type_.partition(".")
+    return f"external.{rest}" if kind == "external" else f"{kind}.events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +130,20 @@ class Definition:
     """What an agent, a workflow or a job is made of, kept under the hash of its content.
 
     Attributes:
+        kind: A ``draft`` is a workflow of which nothing was found yet that it names.
         spec: JSON object.
         code: cloudpickle of the functions that can't be imported, or empty.
         python: Version that wrote ``code``, as ``3.11``.
+        used_at: When it was last written, which each run does; given by the store.
     """
 
     hash: str
-    kind: Literal["agent", "workflow", "job"]
+    kind: Literal["agent", "workflow", "draft", "job"]
     name: str
     spec: Mapping[str, Any]
     code: bytes = b""
     python: str = ""
+    used_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +262,10 @@ class Store(Protocol):
         """Events in the journal's order, of one run or of all; of these types only, where some are given."""
         ...
 
+    def position(self) -> int:
+        """The number of the newest event; 0 where there is none."""
+        ...
+
     def run(self, run_id: str) -> Run:
         """One run by its ID, or by the beginning of it where only one starts so.
 
@@ -263,8 +274,49 @@ class Store(Protocol):
         """
         ...
 
-    def runs(self, *, kind: str = "", status: str = "", name: str = "", job: str = "", limit: int = 50) -> list[Run]:
-        """Runs, newest first."""
+    def runs(
+        self,
+        *,
+        kind: str = "",
+        status: str = "",
+        name: str = "",
+        agent_id: str = "",
+        parent: str = "",
+        job: str = "",
+        since: str = "",
+        until: str = "",
+        before: tuple[str, str] | None = None,
+        limit: int = 50,
+        whole: bool = True,
+    ) -> list[Run]:
+        """Runs, newest first.
+
+        Args:
+            kind: Only those of this kind; the same holds for the other fields.
+            status: As it is kept.
+            name: Of the agent, the workflow or the job.
+            agent_id: Of the agent.
+            parent: The run that they are part of.
+            job: Run of the job that has started them.
+            since: Only those that were created then or later.
+            until: Only those that were created before.
+            before: ``(created_at, id)`` of a run: only those that come after it in this order.
+            limit: At most so many.
+            whole: With their input and output, which may be large.
+        """
+        ...
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many runs there are, by kind and status."""
+        ...
+
+    def delete_runs(self, run_ids: Sequence[str], *others: Record) -> None:
+        """Forget runs that have ended, with their events, signals, turns of conversations and kept results; write the other records.
+
+        Raises:
+            RunNotFound: One isn't there. Nothing was deleted then; the same holds below.
+            IllegalTransition: One hasn't ended.
+        """
         ...
 
     def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
@@ -284,6 +336,20 @@ class Store(Protocol):
 
         Raises:
             UnknownName: There is none.
+        """
+        ...
+
+    def definitions(
+        self, kind: str, *, name: str = "", current: bool = True, before: tuple[str, str] | None = None, limit: int = 50
+    ) -> list[Definition]:
+        """Definitions without their code, those first that were used last; ``current`` keeps only the first one of each name.
+
+        Args:
+            kind: ``agent`` or ``workflow``.
+            name: Only those of this name.
+            current: Whether to leave out earlier versions.
+            before: ``(used_at, hash)`` of a definition: only those that come after it in this order.
+            limit: At most so many.
         """
         ...
 
@@ -307,12 +373,12 @@ class Store(Protocol):
         """A kept result that holds still."""
         ...
 
-    def due(self, moment: float, limit: int = 100) -> list[Run]:
-        """Unfinished runs that nobody executes and that have something to do at that time: a timer is due, or the lease has run out."""
+    def reserve(self, cached: Cached) -> bool:
+        """Keep a result; False, with nothing written, where one of its key is kept and holds still."""
         ...
 
-    def last_event(self) -> int:
-        """The number of the newest event; 0 where there is none."""
+    def due(self, moment: float, limit: int = 100) -> list[Run]:
+        """Unfinished runs that nobody executes and that have something to do at that time: a timer is due, or the lease has run out."""
         ...
 
     def offer(self, offers: Sequence[Offer]) -> list[bool]:

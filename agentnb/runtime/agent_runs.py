@@ -16,7 +16,7 @@ from agentnb.agents.identity import new_run_id
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import Identity
 from agentnb.errors import AgentNBError, ExecutionCancelled, IllegalTransition, LeaseLost, PolicyDenied, StoreError, described
-from agentnb.ports.store import FINAL, AgentRecord, Fence, Reason, Run, RunChange, Status, now
+from agentnb.ports.store import FINAL, AgentRecord, Event, Fence, Reason, Run, RunChange, Status, now
 from agentnb.runtime.approvals import UNAVAILABLE, Presenter, RunApprover
 from agentnb.runtime.journal import Past, RunJournal
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
@@ -93,8 +93,56 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
     return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run.session, past))
 
 
+def queue(runtime: Runtime, agent: AgentRecord, prompt: str, *, session: str = "", turn: str = "", user: str = "") -> Run:
+    """Write down that an agent is to be executed, by whatever process resumes the run; until one does, it belongs to this one.
+
+    Args:
+        runtime: Where.
+        agent: It has to be READY; what it is made of isn't loaded.
+        prompt: What to ask.
+        session: Conversation to go on with.
+        turn: Place in it.
+        user: Who asks.
+    """
+    runtime.agents.require_ready(agent)
+    run_id = new_run_id("exec")
+    run = Run(
+        id=run_id,
+        kind="agent",
+        name=agent.name,
+        status="queued",
+        definition=agent.definition,
+        agent_id=agent.id,
+        session=session,
+        user=user or runtime.settings.user,
+        input={"prompt": prompt, "turn": turn or run_id, "replay": ""},
+        owner=this_process(),
+        lease_until=time.time() + LEASE_SECONDS,
+        created_at=now(),
+    )
+    runtime.store.write(run, _identity(run, DEFAULT).event("agent.queued", status="queued", input_data=prompt))
+    return run
+
+
+async def _begin(runtime: Runtime, run: Run, options: RunOptions) -> AgentResult:
+    """Execute a run that was queued; what it needs and isn't there fails it."""
+    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    identity = _identity(run, options)
+    try:
+        spec = agent_specs.load(runtime.store.definition(run.definition))
+    except BaseException as error:
+        _end(runtime, run, identity, None, error)
+        raise
+    runtime.store.write(
+        RunChange(run.id, {"status": "running"}),
+        identity.event("agent.executing", status="running", input_data=run.input["prompt"]),
+        fence=Fence(run.id, run.attempt),
+    )
+    return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run.session))
+
+
 async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -> AgentResult:
-    """Go on with a run whose process is gone, after its last finished step.
+    """Go on with a run whose process is gone, after its last finished step; or begin one that was queued.
 
     Raises:
         IllegalTransition: It has ended already.
@@ -105,6 +153,8 @@ async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -
     run = runtime.store.run(run_id)
     if run.status in FINAL:
         raise IllegalTransition(f"run {run.id} is {run.status}, there is nothing to resume: `%agentnb replay {run.id}` runs it again")
+    if run.status == "queued":
+        return await _begin(runtime, run, options)
     if runtime.is_alive(run):
         raise LeaseLost(f"run {run.id} is being executed by {run.owner}: cancel it, or wait for it")
     spec = agent_specs.load(runtime.store.definition(run.definition))
@@ -164,10 +214,15 @@ async def replay(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT, *
     return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, source.session, past))
 
 
-def end_ownerless(runtime: Runtime, run: Run) -> None:
-    """End a run that was cancelled while no process executed it."""
+def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None) -> None:
+    """End a run that no process executes: with the error, or as cancelled."""
     run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
-    _end(runtime, run, _identity(run, DEFAULT), None, ExecutionCancelled(f"cancelled by {runtime.settings.user}"))
+    _end(runtime, run, _identity(run, DEFAULT), None, error or ExecutionCancelled(f"cancelled by {runtime.settings.user}"))
+
+
+def deleted(run: Run) -> Event:
+    """The event that an execution was forgotten."""
+    return _identity(run, DEFAULT).event("agent.run_deleted", status="deleted")
 
 
 def _deps(runtime: Runtime, run: Run, options: RunOptions) -> Any:

@@ -25,6 +25,13 @@ class Presenter(Protocol):
         ...
 
 
+class Elsewhere:
+    """Shows nothing here: somebody watches the run in the journal, and answers from there."""
+
+    def present(self, approval: Approval, seconds: float) -> None:
+        """The question is in the journal."""
+
+
 class RunApprover:
     """Asks for one run; ``presenter`` is None where nobody is there."""
 

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from agentnb.errors import AgentNBError, LeaseLost, described
+from agentnb.errors import AgentNBError, ExecutionCancelled, LeaseLost, described
 from agentnb.ports.store import Event, Fence, FiringChange, Reason, Run, RunChange, now
 from agentnb.runtime.agent_runs import classified
 from agentnb.runtime.owner import LEASE_SECONDS, is_dead, this_process
@@ -34,8 +34,9 @@ def event(run: Run, type_: str, status: str, *, step_id: str = "", milliseconds:
     return Event(type_, fields, run.id, step_id)
 
 
-def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError) -> Run | None:
-    """End a run whose process is gone, and the firing that it answered; None where somebody else was quicker."""
+def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None) -> Run | None:
+    """End a run whose process is gone, and the firing that it answered: as cancelled, by default; None where somebody else was quicker."""
+    error = error or ExecutionCancelled(f"cancelled by {runtime.settings.user}")
     with suppress(LeaseLost):
         run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
         status, reason = classified(error)
@@ -52,6 +53,11 @@ def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError) -> Run | None
         )
         return runtime.store.run(run.id)
     return None
+
+
+def deleted(run: Run) -> Event:
+    """The event of a run that is forgotten; nothing of what it was given or gave is in it."""
+    return event(run, "job.run_deleted", "deleted")
 
 
 def is_lost(runtime: Runtime, run: Run) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -14,7 +15,7 @@ from agentnb.agents.execution import Answer
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import steps_of
 from agentnb.config import Settings, load
-from agentnb.errors import ConfigurationError, ExecutionCancelled, IllegalTransition
+from agentnb.errors import AgentNBError, ConfigurationError, IllegalTransition, LeaseLost, NotWaiting, RunNotFound
 from agentnb.policy.rules import default_engine, parse
 from agentnb.ports.model import Model
 from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Status, Store
@@ -66,15 +67,15 @@ class Runtime:
         """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
         return self._seen(self.store.run(run_id))
 
-    def runs(self, *, kind: str = "", status: str = "", name: str = "", job: str = "", limit: int = 50) -> list[Run]:
-        """Runs, newest first.
+    def runs(self, *, status: str = "", **filters: Any) -> list[Run]:
+        """Runs, newest first; ``filters`` are those of ``Store.runs``.
 
         Raises:
             ConfigurationError: There is no such status.
         """
         if status and status not in get_args(Status):
             raise ConfigurationError(f"there is no status {status!r}; there are: {', '.join(get_args(Status))}")
-        return [self._seen(run) for run in self.store.runs(kind=kind, status=status, name=name, job=job, limit=limit)]
+        return [self._seen(run) for run in self.store.runs(status=status, **filters)]
 
     def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
         """Events of a run, or of all, in the journal's order."""
@@ -123,15 +124,15 @@ class Runtime:
         """Answer an approval; True where the run's process is gone, so that it takes a ``resume`` to go on.
 
         Raises:
-            ConfigurationError: No such approval is waiting.
+            NotWaiting: No such approval is waiting.
         """
         run = self.store.run(run_id)
         asked = next((event for event in self.pending(run.id) if event.step_id == step_id), None)
         if asked is None:
-            raise ConfigurationError(f"run {run.id} waits for no approval {step_id!r}: it was answered already, or timed out")
+            raise NotWaiting(f"run {run.id} waits for no approval {step_id!r}: it was answered already, or timed out")
         name = f"{_ANSWER}{step_id}"
         if any(signal.name == name and signal.payload.get("input_hash") == asked.input_hash for signal in self.store.signals(run.id)):
-            raise ConfigurationError(
+            raise NotWaiting(
                 f"the approval {step_id!r} of run {run.id} was answered already; `agentnb runs resume {run.id}` goes on with it"
             )
         payload = {"verdict": answer.verdict, "arguments": answer.arguments, "by": answer.by or self.settings.user, "note": answer.note}
@@ -146,17 +147,33 @@ class Runtime:
         """
         run = self.signal(run_id, "cancel")
         if not self.is_alive(run):
-            if run.kind == "workflow":
-                from agentnb.runtime import workflow_runs
-
-                workflow_runs.end_ownerless(self, run)
-            elif run.kind == "job":
-                from agentnb.runtime import job_runs
-
-                job_runs.end_ownerless(self, run, ExecutionCancelled(f"cancelled by {self.settings.user}"))
-            else:
-                agent_runs.end_ownerless(self, run)
+            self._end_ownerless(run)
         return self.get(run_id)
+
+    def give_up(self, run_id: str, error: AgentNBError) -> None:
+        """End a run that was queued with the error for which it couldn't begin; one that has begun is left alone."""
+        run = self.store.run(run_id)
+        if run.status == "queued" and not self.is_alive(run):
+            with suppress(LeaseLost):
+                self._end_ownerless(run, error)
+
+    def delete(self, run_id: str) -> list[str]:
+        """Forget a run that has ended, with all that its steps have started; the IDs of what is gone.
+
+        Raises:
+            IllegalTransition: It goes on, or is part of a run that is kept.
+        """
+        run = self.get(run_id)
+        if run.status not in FINAL:
+            raise IllegalTransition(f"run {run.id} is {run.status}: cancel it, before you delete it")
+        above = self._part_of(run)
+        if above:
+            raise IllegalTransition(f"run {run.id} is a step of run {above}: delete that one")
+        if self.store.run(run.id).status not in FINAL:
+            self._end_ownerless(run)
+        runs = self._with_parts(run)
+        self.store.delete_runs([one.id for one in runs], *(self._runner(one).deleted(one) for one in runs))
+        return [one.id for one in runs]
 
     def executor(self, name: str) -> Any:
         """Where steps may run that shouldn't run in this process, by the name of an executor; made once."""
@@ -185,6 +202,29 @@ class Runtime:
             return self.watch.get(run.id) is not None
         return bool(run.owner) and run.lease_until > time.time() and not is_dead(run.owner)
 
+    def _end_ownerless(self, run: Run, error: AgentNBError | None = None) -> None:
+        self._runner(run).end_ownerless(self, run, error)
+
+    def _runner(self, run: Run) -> Any:
+        """The module of runs of its kind."""
+        if run.kind == "agent":
+            return agent_runs
+        from agentnb.runtime import job_runs, workflow_runs
+
+        return job_runs if run.kind == "job" else workflow_runs
+
+    def _part_of(self, run: Run) -> str:
+        """The workflow's run that it is a step of, where that is there; a replay is part of nothing."""
+        with suppress(RunNotFound):
+            return run.parent if run.parent and self.store.run(run.parent).kind == "workflow" else ""
+        return ""
+
+    def _with_parts(self, run: Run) -> list[Run]:
+        parts = self.store.runs(parent=run.id, limit=100_000, whole=False) if run.kind == "workflow" else []
+        if run.kind == "job":
+            parts = [one for one in self.store.runs(job=run.id, limit=100_000, whole=False) if not self._part_of(one)]
+        return [run, *(one for part in parts for one in self._with_parts(part))]
+
     def _tell(self, run_id: str, name: str, payload: Any) -> Run:
         run = self.store.run(run_id)
         if run.status in FINAL:
@@ -197,7 +237,8 @@ class Runtime:
         self.open_model(spec.model, replay=replay)
 
     def _seen(self, run: Run) -> Run:
-        lost = run.status in ("queued", "running") and not self.is_alive(run)
+        begun = run.status == "running" or (run.status == "queued" and run.attempt > 0)
+        lost = begun and not self.is_alive(run)
         return replace(run, status="failed", reason="lost") if lost else run
 
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from agentnb.agents.tools import Tool, as_tool
 from agentnb.errors import ConfigurationError
@@ -24,6 +24,9 @@ from agentnb.workflows.job import Presenter
 from agentnb.workflows.planning import Plan, plan
 from agentnb.workflows.spec import KINDS, WorkflowSpec
 from agentnb.workflows.validation import validate
+
+if TYPE_CHECKING:
+    from agentnb.runtime.graphs.graph import Graph
 
 FunctionType = Callable[..., Any]
 
@@ -285,6 +288,12 @@ class Workflow:
             durations: Milliseconds that steps are known to take, for the critical path; each counts the same by default.
         """
         return plan(self.spec, durations)
+
+    def graph(self) -> Graph:
+        """It as a graph, which shows itself in a notebook."""
+        from agentnb.runtime.graphs.graph import Graph
+
+        return Graph(self.runtime, self)
 
     def to_dict(self) -> dict[str, Any]:
         """The document as a mapping."""

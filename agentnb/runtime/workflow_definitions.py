@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, reduce
+from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
 from agentnb.secrets import plain_json
 from agentnb.workflows.callables import SCHEMES, Function, imported
+from agentnb.workflows.compilation import action_path
 from agentnb.workflows.graph import CompiledStep, Graph, compiled, graph_of, transition_conditions
 from agentnb.workflows.spec import Action, SubWorkflow, WorkflowError, WorkflowSpec, adapter, once_a_spec
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 DEPTH = 20
 """How deep workflows may contain one another."""
-_SHOWN_ONLY = {"title", "needs"}
+_SHOWN_ONLY = frozenset({"title", "needs"})
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Ready:
         references = {name: portable.reference(function) for name, function in given.items()}
         code, problem = portable.pickled({name: given[name] for name, reference in references.items() if not reference})
         spec = {
-            "document": self.spec.to_dict(),
+            "document": _document(self.spec),
             "folder": str(self.folder),
             "functions": references,
             "agents": {name: {"id": pinned.record.id, "definition": pinned.record.definition} for name, pinned in self.agents.items()},
@@ -120,12 +122,23 @@ def make_ready(runtime: Runtime, workflow: Workflow, depth: int = 0) -> Ready:
     return Ready(workflow.spec, workflow.folder, functions, agents, workflows, prints)
 
 
+def draft(spec: WorkflowSpec, folder: Path) -> Definition:
+    """A checked document as the store keeps it, before anything is found that it names: ``load`` does that, where it is run."""
+    content = {"document": spec.to_dict(), "folder": str(folder)}
+    return Definition(
+        hashlib.sha256(f"draft{canonical(content)}".encode("utf-8", "surrogatepass")).hexdigest(), "draft", spec.name, content
+    )
+
+
 def load(runtime: Runtime, definition: Definition) -> Ready:
     """A workflow from its definition, perhaps in another process.
 
     Raises:
         DefinitionError: A function can't be loaded here.
+        WorkflowError: It is a draft, and something isn't there that it names.
     """
+    if definition.kind == "draft":
+        return make_ready(runtime, _drafted(runtime, definition))
     spec = adapter().validate_python(definition.spec["document"])
     folder = Path(definition.spec["folder"])
     found = portable.load(f"the workflow {spec.name!r}", definition)
@@ -136,6 +149,14 @@ def load(runtime: Runtime, definition: Definition) -> Ready:
     agents = {name: _stored_agent(runtime, **pin) for name, pin in definition.spec["agents"].items()}
     workflows = {place: load(runtime, runtime.store.definition(key)) for place, key in definition.spec["workflows"].items()}
     return Ready(spec, folder, functions, agents, workflows, definition.spec["fingerprints"])
+
+
+def _drafted(runtime: Runtime, definition: Definition) -> Workflow:
+    from agentnb.runtime.workflow import Workflow
+
+    workflow = Workflow.from_dict(definition.spec["document"], runtime=runtime)
+    workflow.folder = Path(definition.spec["folder"])
+    return workflow
 
 
 class Finder:
@@ -206,11 +227,15 @@ def _stored_agent(runtime: Runtime, id: str, definition: str) -> Pinned:
     return Pinned(record, agent_specs.load(stored))
 
 
+_document = once_a_spec(WorkflowSpec.to_dict)
+
+
 @once_a_spec
 def _texts(spec: WorkflowSpec) -> Mapping[str, str]:
     """What each action does, as text; by its place."""
-    dumped = {place: action.model_dump(mode="json", exclude_unset=True, exclude=_SHOWN_ONLY) for place, action in spec.actions().items()}
-    return {place: canonical(data) for place, data in dumped.items()}
+    document: Any = _document(spec)
+    parts = {place: reduce(getitem, action_path(spec, place), document) for place in spec.actions()}
+    return {place: canonical({name: value for name, value in part.items() if name not in _SHOWN_ONLY}) for place, part in parts.items()}
 
 
 def _fingerprint(
@@ -223,4 +248,9 @@ def _fingerprint(
         parts.append(agents[action.agent].record.definition)
     if place in workflows:
         parts.append(workflows[place].definition.hash)
+    return _short_hash(*parts)
+
+
+@lru_cache(10_000)
+def _short_hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

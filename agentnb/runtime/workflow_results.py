@@ -12,6 +12,7 @@ from agentnb.workflows.spec import WorkflowSpec, adapter
 from agentnb.workflows.trace import StepRecord, steps_of
 
 if TYPE_CHECKING:
+    from agentnb.runtime.graphs.graph import Graph
     from agentnb.runtime.report import Report
 
 
@@ -54,6 +55,13 @@ class WorkflowRun:
         from agentnb.runtime.report import report_of
 
         return report_of(self)
+
+    def graph(self) -> Graph:
+        """Its graph, which shows itself in a notebook: live while it goes on, with buttons to answer, cancel, resume and retry."""
+        from agentnb.runtime.graphs.graph import Graph
+        from agentnb.runtime.runtime import current
+
+        return Graph(current(), run_id=self.id)
 
     def __repr__(self) -> str:
         done = sum(step.status in ("completed", "skipped") for step in self.steps.values())
@@ -109,7 +117,7 @@ def usage_of(records: Mapping[str, StepRecord]) -> dict[str, Any]:
     for record in records.values():
         total["steps"] += record.status == "completed"
         total["replayed"] += bool(record.source)
-        if record.source:
+        if record.source or not record.usage:
             continue
         for name in ("input_tokens", "output_tokens", "model_calls", "tool_calls"):
             total[name] += record.usage.get(name) or 0

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,12 @@ from agentnb.errors import (
     ExecutionTimeout,
     IllegalTransition,
     LeaseLost,
+    NotWaiting,
     StoreError,
     described,
 )
 from agentnb.policy import Check
-from agentnb.ports.store import FINAL, Event, Fence, Record, Run, RunChange, Signal, Status, now
+from agentnb.ports.store import FINAL, Definition, Event, Fence, Run, RunChange, Signal, Status, now
 from agentnb.runtime import agent_runs
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.watch import ActiveRun
@@ -40,7 +41,7 @@ from agentnb.workflows.job import Job, Past, Presenter
 from agentnb.workflows.kinds.call import Kind
 from agentnb.workflows.ledger import Ledger, tell
 from agentnb.workflows.machine import MachineExecutor
-from agentnb.workflows.spec import WorkflowError
+from agentnb.workflows.spec import WorkflowError, WorkflowSpec, adapter
 from agentnb.workflows.trace import Identity, StepRecord, place_of, steps_of
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ async def execute(
         asyncio.CancelledError: The awaiting task was cancelled; so is the run.
     """
     secrets.refresh()
-    given = checked_inputs(ready, inputs)
-    runtime.policy.enforce(Check("input", to_json(given), ready.spec.name))
+    given = _accepted(runtime, ready, inputs)
     if past is None and not parent and (found := runtime.continuation.source("workflow", ready.spec.name, given)) is not None:
         past = Past(source=found.id, steps=steps_of(runtime.store.events(found.id)))
     run = Run(
@@ -120,15 +120,80 @@ async def execute(
         attempt=1,
         created_at=now(),
     )
-    source = {"rerun_of": past.source, "fresh": sorted(past.fresh)} if past is not None and past.source else {}
-    started = _identity(run).event("workflow.started", "running", input_data=given, **source)
+    started = _started(run, past or Past())
     runtime.store.write(*ready.definitions(), run, started)
     tell(options.listener, started)
     return await _drive(runtime, ready, run, options, past or Past())
 
 
+def queue(
+    runtime: Runtime, definition: Definition, inputs: Mapping[str, Any], *, user: str = "", rerun_of: str = "", start: Iterable[str] = ()
+) -> Run:
+    """Write down that a workflow is to be run, by whatever process resumes the run; until one does, it belongs to this one.
+
+    Args:
+        runtime: Where.
+        definition: Of the workflow, or a ``draft``; what it names isn't loaded.
+        inputs: Values of its inputs.
+        user: Who asks.
+        rerun_of: An ended run whose results are taken where step and input are the same.
+        start: Steps that are run anew in any case, and what needs them.
+
+    Raises:
+        WorkflowError: The inputs don't fit, or there is no such step.
+    """
+    spec = adapter().validate_python(definition.spec["document"])
+    names = _known(spec, start)
+    run = Run(
+        id=new_run_id("workflow"),
+        kind="workflow",
+        name=spec.name,
+        status="queued",
+        definition=definition.hash,
+        user=user or runtime.settings.user,
+        input=checked_inputs(spec, inputs),
+        owner=this_process(),
+        lease_until=time.time() + LEASE_SECONDS,
+        created_at=now(),
+    )
+    source = {"rerun_of": rerun_of, "start": names} if rerun_of else {}
+    runtime.store.write(definition, run, _identity(run).event("workflow.queued", "queued", input_data=run.input, **source))
+    return run
+
+
+async def _begin(runtime: Runtime, run: Run, options: WorkflowOptions) -> WorkflowRun:
+    """Run what was queued; what it needs and isn't there fails it."""
+    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    try:
+        queued = next(event.data for event in runtime.store.events(run.id) if event.type == "workflow.queued")
+        ready = load(runtime, runtime.store.definition(run.definition))
+        given = _accepted(runtime, ready, run.input)
+        past = _before(runtime, queued["rerun_of"], ready, queued["start"]) if queued.get("rerun_of") else Past()
+    except BaseException as error:
+        _end(runtime, run, error, 0.0, {})
+        raise
+    run = replace(run, status="running", definition=ready.definition.hash, input=given)
+    started = _started(run, past)
+    fields = {"status": run.status, "definition": run.definition, "input": given}
+    runtime.store.write(*ready.definitions(), RunChange(run.id, fields), started, fence=Fence(run.id, run.attempt))
+    tell(options.listener, started)
+    return await _drive(runtime, ready, run, options, past)
+
+
+def _accepted(runtime: Runtime, ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs, where they fit and the policy lets them pass."""
+    given = checked_inputs(ready.spec, inputs)
+    runtime.policy.enforce(Check("input", to_json(given), ready.spec.name))
+    return given
+
+
+def _started(run: Run, past: Past) -> Event:
+    source = {"rerun_of": past.source, "fresh": sorted(past.fresh)} if past.source else {}
+    return _identity(run).event("workflow.started", "running", input_data=run.input, **source)
+
+
 async def resume(runtime: Runtime, run_id: str, options: WorkflowOptions) -> WorkflowRun:
-    """Go on with a run that nobody executes, after its last finished steps.
+    """Go on with a run that nobody executes, after its last finished steps; or begin one that was queued.
 
     Raises:
         IllegalTransition: It has ended already.
@@ -136,12 +201,14 @@ async def resume(runtime: Runtime, run_id: str, options: WorkflowOptions) -> Wor
         DefinitionError: Its functions can't be loaded here.
     """
     secrets.refresh()
-    run = _root(runtime, runtime.store.run(run_id))
+    run = root(runtime, runtime.store.run(run_id))
     if run.status in FINAL:
         raise IllegalTransition(
             f"run {run.id} is {run.status}, there is nothing to resume; "
             f"`agentnb workflow resume {run.id} --from STEP` runs it again from there, as a new run"
         )
+    if run.status == "queued":
+        return await _begin(runtime, run, options)
     if runtime.is_alive(run):
         raise LeaseLost(f"run {run.id} is being executed by {run.owner}: cancel it, or wait for it")
     return await go_on(runtime, run, load(runtime, runtime.store.definition(run.definition)), options)
@@ -190,14 +257,28 @@ async def rerun(
     if run.status not in FINAL and runtime.is_alive(run):
         raise IllegalTransition(f"run {run.id} has not ended: cancel it before you run it again")
     ready = ready or load(runtime, runtime.store.definition(run.definition))
-    names = list(start)
-    known = ready.spec.actions()
-    for name in names:
-        if name not in known:
-            raise WorkflowError(f"no step {name!r} in {ready.spec.name!r}; there are: {', '.join(known)}")
-    fresh = ready.graph.downstream(names) if ready.spec.kind == "dag" else set(names)
-    past = Past(source=run.id, steps=steps_of(runtime.store.events(run.id)), fresh=frozenset(fresh))
+    past = _before(runtime, run.id, ready, start)
     return await execute(runtime, ready, {**run.input, **(inputs or {})}, options, past=past)
+
+
+def _before(runtime: Runtime, source: str, ready: Ready, start: Iterable[str]) -> Past:
+    """What a run takes over from an earlier one."""
+    names = _known(ready.spec, start)
+    fresh = ready.graph.downstream(names) if ready.spec.kind == "dag" else set(names)
+    return Past(source=source, steps=steps_of(runtime.store.events(source)), fresh=frozenset(fresh))
+
+
+def _known(spec: WorkflowSpec, names: Iterable[str]) -> list[str]:
+    """The names, all of which have to be steps.
+
+    Raises:
+        WorkflowError: One is none.
+    """
+    known, found = spec.actions(), list(names)
+    for name in found:
+        if name not in known:
+            raise WorkflowError(f"no step {name!r} in {spec.name!r}; there are: {', '.join(known)}")
+    return found
 
 
 def stale(runtime: Runtime, run_id: str, ready: Ready) -> list[str]:
@@ -247,20 +328,21 @@ def answer(runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: A
     """Answer what a step waits for; True where nobody executes the run, so that it takes a ``resume`` to go on.
 
     Raises:
-        ConfigurationError: It waits for nothing of the kind, or the answer doesn't fit the form.
+        NotWaiting: It waits for nothing of the kind.
+        ConfigurationError: The answer doesn't fit the form.
     """
     run = runtime.store.run(run_id)
     waiting = {(owner, record.id): record for owner, record in pending(runtime, run.id)}
     found = [(owner, record) for (owner, name), record in waiting.items() if name == step_id]
     if not found:
         names = ", ".join(name for _, name in waiting) or "nothing"
-        raise ConfigurationError(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
+        raise NotWaiting(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
     owner, record = found[0]
     question = record.question or {}
     _check_answer(question, step_id, verdict, data)
     ticket = question["ticket"]
     if any(signal.name == f"answer:{step_id}" and signal.payload.get("ticket") == ticket for signal in runtime.store.signals(owner)):
-        raise ConfigurationError(f"{step_id!r} of run {owner} was answered already; `agentnb runs resume {run.id}` goes on with it")
+        raise NotWaiting(f"{step_id!r} of run {owner} was answered already; `agentnb runs resume {run.id}` goes on with it")
     payload = {"ticket": ticket, "verdict": verdict, "data": data, "by": by or runtime.settings.user, "note": note}
     return _tell(runtime, owner, Signal(owner, f"answer:{step_id}", payload))
 
@@ -319,14 +401,13 @@ async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
 
     Those that other processes take at the same time are left to them.
     """
-    lost = [run for status in ("running", "queued") for run in runtime.store.runs(kind="workflow", status=status, limit=1000)]
-    due = runtime.store.due(time.time(), limit=1000)
-    found = [_root(runtime, run) for run in [*due, *lost] if run.kind == "workflow"]
-    runs = {run.id: run for run in found if not runtime.is_alive(run) and run.status not in FINAL}
 
     async def one(run: Run) -> str:
         try:
-            await resume(runtime, run.id, options)
+            if run.kind == "agent":
+                await agent_runs.resume(runtime, run.id)
+            else:
+                await resume(runtime, run.id, options)
         except LeaseLost:
             return ""
         except Exception as error:
@@ -335,7 +416,15 @@ async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
                 return ""
         return run.id
 
-    return [name for name in await asyncio.gather(*map(one, runs.values())) if name]
+    return [name for name in await asyncio.gather(*map(one, overdue(runtime))) if name]
+
+
+def overdue(runtime: Runtime) -> list[Run]:
+    """The runs that a sweep would take: due, queued by a process that died, or begun by one; of agents only those that were queued."""
+    lost = [run for status in ("running", "queued") for run in runtime.store.runs(status=status, limit=1000, whole=False)]
+    due = runtime.store.due(time.time(), limit=1000)
+    found = [root(runtime, run) for run in [*due, *lost] if run.kind == "workflow" or (run.kind, run.status) == ("agent", "queued")]
+    return list({run.id: run for run in found if not runtime.is_alive(run) and run.status not in FINAL}.values())
 
 
 @lru_cache(1000)
@@ -344,8 +433,8 @@ def _complain(run_id: str, problem: str) -> None:
     _log.warning("can't go on with run %s: %s", run_id, problem)
 
 
-def end_ownerless(runtime: Runtime, run: Run) -> None:
-    """End a run that was cancelled while no process executed it, and what it had started."""
+def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None) -> None:
+    """End a run that no process executes, and what it had started: with the error, or as cancelled."""
     run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
     identity = _identity(run)
     for record in steps_of(runtime.store.events(run.id)).values():
@@ -353,7 +442,12 @@ def end_ownerless(runtime: Runtime, run: Run) -> None:
             record.status = "cancelled"
             runtime.store.write(identity.step_event(record), fence=Fence(run.id, run.attempt))
             _end_child(runtime, record)
-    _end(runtime, run, ExecutionCancelled(f"cancelled by {runtime.settings.user}"), 0.0, {})
+    _end(runtime, run, error or ExecutionCancelled(f"cancelled by {runtime.settings.user}"), 0.0, {})
+
+
+def deleted(run: Run) -> Event:
+    """The event that a run was forgotten."""
+    return _identity(run).event("workflow.run_deleted", "deleted")
 
 
 def _end_child(runtime: Runtime, record: StepRecord) -> None:
@@ -363,15 +457,15 @@ def _end_child(runtime: Runtime, record: StepRecord) -> None:
         (agent_runs.end_ownerless if child.kind == "agent" else end_ownerless)(runtime, child)
 
 
-def checked_inputs(ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def checked_inputs(spec: WorkflowSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs with their defaults, checked against their schemas.
 
     Raises:
         WorkflowError: One is missing, unknown, or doesn't fit; the message names all of them.
     """
     if not isinstance(inputs, Mapping):
-        raise WorkflowError(f"the inputs of {ready.spec.name!r} are a {type(inputs).__name__}, not a mapping: write input: {{NAME: …}}")
-    declared, problems, given = ready.spec.inputs, [], {}
+        raise WorkflowError(f"the inputs of {spec.name!r} are a {type(inputs).__name__}, not a mapping: write input: {{NAME: …}}")
+    declared, problems, given = spec.inputs, [], {}
     problems += [f"{name}: unknown; there are: {', '.join(declared) or 'none'}" for name in inputs if name not in declared]
     for name, schema in declared.items():
         if name not in inputs and "default" not in schema:
@@ -380,15 +474,13 @@ def checked_inputs(ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
         given[name] = inputs[name] if name in inputs else schema["default"]
         problems += [f"{name}: {misfit}" for misfit in (schemas.misfits(schema, given[name]) if schema else ())]
     if problems:
-        raise WorkflowError(f"the inputs of {ready.spec.name!r} don't fit: {'; '.join(problems)}")
+        raise WorkflowError(f"the inputs of {spec.name!r} don't fit: {'; '.join(problems)}")
     return given
 
 
 async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOptions, past: Past) -> WorkflowRun:
-    active, fence, started = ActiveRun(run.id), Fence(run.id, run.attempt), time.perf_counter()
-
-    def write(*records: Record, sync: bool = False) -> None:
-        runtime.store.write(*records, fence=fence, sync=sync)
+    active, started = ActiveRun(run.id), time.perf_counter()
+    write = partial(runtime.store.write, fence=Fence(run.id, run.attempt))
 
     presenter = options.presenter or runtime.questions
     attended = presenter is not None if options.attended is None else options.attended
@@ -503,10 +595,10 @@ def _identity(run: Run) -> Identity:
     return Identity(run.id, run.name, run.user)
 
 
-def _root(runtime: Runtime, run: Run) -> Run:
+def root(runtime: Runtime, run: Run) -> Run:
     """The run that a run is part of; itself where it is part of none that goes on."""
     above = _maybe(runtime, run.parent) if run.parent else None
-    return _root(runtime, above) if above is not None and above.kind == "workflow" and above.status not in FINAL else run
+    return root(runtime, above) if above is not None and above.kind == "workflow" and above.status not in FINAL else run
 
 
 def _maybe(runtime: Runtime, run_id: str) -> Run | None:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from agentnb.ports.store import RunChange
@@ -82,7 +81,7 @@ class Asker:
             "workflow.step_answered", "running", step_id=record.id, verdict=reply.verdict, answer=reply.data, by=reply.by, note=reply.note
         )
         self._job.ledger.add(
-            replace(answered, step_id=record.id),
+            answered._replace(step_id=record.id),
             self._job.identity.step_event(record),
             RunChange(self._job.identity.run_id, {"status": "waiting" if self.waiting else "running"}),
             sync=True,

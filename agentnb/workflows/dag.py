@@ -151,7 +151,7 @@ class DagExecutor:
             launches = [] if self.failure is not None else self._admit()
             self._job.ledger.commit()
             for instance, fan in launches:
-                task = self._loop.create_task(self._perform(instance), context=self._context.copy())
+                task = self._loop.create_task(self._perform(instance), name=instance.record.id, context=self._context.copy())
                 self._tasks[instance] = (task, fan)
             self._check_end()
         except BaseException as error:
@@ -174,9 +174,10 @@ class DagExecutor:
 
     def _settle(self, instance: Instance) -> None:
         _, fan = self._tasks.pop(instance)
-        if instance.record.id not in self._released:
+        if instance.record.id in self._released:
+            self._released.remove(instance.record.id)
+        else:
             self._release(instance)
-        self._released.discard(instance.record.id)
         if fan is None:
             self._settled(instance)
         else:
@@ -202,7 +203,8 @@ class DagExecutor:
         if record.status == "skipped" and record.reason in ("handler", "unreached"):
             self._dead.add(name)
         if record.status != "failed":
-            self.failure = self.failure or self._compensated(name)
+            if name in self._woken and self.failure is None:
+                self.failure = self._compensated(name)
             return
         on_error = self._job.spec.steps[name].on_error
         if isinstance(on_error, Goto | Compensate):
@@ -213,8 +215,6 @@ class DagExecutor:
 
     def _compensated(self, name: str) -> StepRecord | None:
         """The failed step that this handler has compensated: with that the workflow fails."""
-        if name not in self._woken:
-            return None
         steps, records = self._job.spec.steps, self.runner.records
         failed = (other for other in self._graph.needs[name] if other in records and records[other].status == "failed")
         return next((records[other] for other in failed if isinstance(steps[other].on_error, Compensate)), None)
@@ -235,7 +235,7 @@ class DagExecutor:
         self, demand: tuple[tuple[str, int], ...], queue: deque[Instance | _Fan], launches: list[tuple[Instance, _Fan | None]]
     ) -> None:
         blocked: list[_Fan] = []
-        while queue and self.failure is None and self._slots >= 1 and all(self._free[pool] >= count for pool, count in demand):
+        while queue and self.failure is None and self._slots >= 1 and self._fits(demand):
             head = queue.popleft()
             fan = None if isinstance(head, Instance) else head
             if fan is not None and fan.running >= (fan.step.max_concurrency or float("inf")):
@@ -250,7 +250,11 @@ class DagExecutor:
                 launches.append((instance, fan))
                 if fan is not None:
                     fan.running += 1
-        queue.extendleft(reversed(blocked))
+        if blocked:
+            queue.extendleft(reversed(blocked))
+
+    def _fits(self, demand: Iterable[tuple[str, int]]) -> bool:
+        return not demand or all(self._free[pool] >= count for pool, count in demand)
 
     def _queue(self, name: str) -> None:
         """A step whose needs have all ended: it is skipped, known already, or waits for its turn."""

@@ -32,6 +32,8 @@ _PLAIN = (str, int, bool, type(None))
 _CHECKED = frozenset({"tool", "shell", "webhook"})
 _CONTINUES = frozenset({"agent", "workflow", "human"})
 """Kinds that go on where they were: what they have begun is a run or a question of its own."""
+_CHILDREN = {"agent": "exec", "workflow": "workflow"}
+"""Kinds that start runs, and how the IDs of these begin."""
 
 
 class StepRunner:
@@ -53,15 +55,16 @@ class StepRunner:
         self.values: dict[str, Any] = {}
         self._asker = Asker(job, on_wait)
         self.waiting = self._asker.waiting
-        self._base = {
+        self._base: dict[str, Any] = {
             "inputs": job.inputs,
             "env": job.env,
             "run": {"id": job.identity.run_id, "name": job.spec.name, "user": job.identity.user},
         }
+        self._scope = Scope(self.values, self._base)
 
     def scope(self, values: Mapping[str, Any]) -> Scope:
         """What expressions see."""
-        return Scope(self.values, {**self._base, **values} if values else self._base)
+        return Scope(self.values, {**self._base, **values}) if values else self._scope
 
     def outputs(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The workflow's outputs, as its steps are now."""
@@ -327,7 +330,7 @@ def plain(value: Any, step: str) -> Any:
 
 def _child(action: Action) -> str:
     """An ID for the run that the step will start, where it starts one."""
-    prefix = {"agent": "exec", "workflow": "workflow"}.get(action.kind)
+    prefix = _CHILDREN.get(action.kind)
     return new_run_id(prefix) if prefix else ""
 
 

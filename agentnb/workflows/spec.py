@@ -368,6 +368,10 @@ class WorkflowSpec(Part):
             found |= {f"{name}.exit.{place}": action for place, action in enumerate(state.exit)}
         return found
 
+    def events(self) -> set[str]:
+        """The events that a state machine waits for somewhere."""
+        return {way.on for state in self.states.values() for way in state.transitions if way.on and way.on not in OUTCOMES}
+
     def to_dict(self) -> dict[str, Any]:
         """The document again: what was left out stays left out."""
         return self.model_dump(mode="json", exclude_unset=True)

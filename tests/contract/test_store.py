@@ -9,16 +9,18 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agentnb import secrets
 from agentnb.adapters.sqlite import SQLiteStore
-from agentnb.errors import LeaseLost, RunNotFound, StoreError, UnknownName
+from agentnb.errors import IllegalTransition, LeaseLost, RunNotFound, StoreError, UnknownName
 from agentnb.ports.store import (
     AgentRecord,
     AgentState,
+    Cached,
     Definition,
     Event,
     Fence,
@@ -144,7 +146,7 @@ def test_only_one_of_many_claims_wins(store: Store) -> None:
 def test_definitions_are_kept_once(store: Store) -> None:
     definition = Definition("h", "agent", "a", {"x": "y" * 40_000}, b"\x00code", "3.11")
     store.write(definition, definition)
-    assert store.definition("h") == definition
+    assert replace(store.definition("h"), used_at="") == definition
     with pytest.raises(UnknownName, match="nope"):
         store.definition("nope")
 
@@ -308,6 +310,88 @@ def test_a_damaged_record_says_so(tmp_path: Path) -> None:
     store.close()
 
 
+def test_the_newest_event_has_a_number(store: Store) -> None:
+    assert store.position() == 0
+    store.write(event(), event())
+    assert store.position() == store.events()[-1].seq
+
+
+def test_runs_are_read_page_by_page(store: Store) -> None:
+    moment = "2026-01-01T00:00:00Z"
+    store.write(*(run(number, created_at=moment, input={"x": number}) for number in range(1, 6)), run(9, kind="workflow", parent="up"))
+    pages, before = [], None
+    while found := store.runs(kind="agent", before=before, limit=2, whole=False):
+        pages.append([item.id for item in found])
+        before = (found[-1].created_at, found[-1].id)
+        assert all(item.input is None for item in found)
+    assert pages == [["exec_0005", "exec_0004"], ["exec_0003", "exec_0002"], ["exec_0001"]]
+    assert [item.id for item in store.runs(since="2026-01-01T00:00:01Z", until="2026-01-01T00:01:00Z", parent="up")] == ["exec_0009"]
+    assert store.counts() == {("agent", "running"): 5, ("workflow", "running"): 1}
+
+
+def test_definitions_are_listed_by_when_they_were_used(store: Store) -> None:
+    first, second, other = (Definition(key, "workflow", name, {"k": key}, b"code") for key, name in (("1", "a"), ("2", "a"), ("3", "b")))
+    for definition in (first, second, other, Definition("4", "draft", "a", {})):
+        store.write(definition)
+    assert [item.hash for item in store.definitions("workflow")] == ["3", "2"]
+    store.write(first)
+    assert [(item.hash, item.code) for item in store.definitions("workflow", name="a", current=False)] == [("1", b""), ("2", b"")]
+    newest = store.definitions("workflow", limit=1)[0]
+    assert [item.hash for item in store.definitions("workflow", current=False, before=(newest.used_at, newest.hash))] == ["3", "2"]
+
+
+def test_a_result_is_reserved_once(store: Store) -> None:
+    assert store.reserve(Cached("k", 1, "", time.time() + 60))
+    assert not store.reserve(Cached("k", 2, "", time.time() + 60))
+    store.write(Cached("k", 3, "", time.time() - 1))
+    assert store.reserve(Cached("k", 4, "", 0))
+    kept = store.cached("k")
+    assert kept is not None
+    assert kept.value == 4
+
+
+def test_a_run_is_forgotten_with_all_that_is_its_own(store: Store) -> None:
+    large, shared = "l" * 40_000, "s" * 40_000
+    for number in (1, 2):
+        name = f"exec_{number:04d}"
+        store.write(
+            run(number, status="completed", input=shared, output=large + name),
+            event(run_id=name, x=shared),
+            Signal(name, "cancel", large),
+            Turn("s", name, name, [{"role": "user", "text": shared}]),
+            Cached(name, large + name, name),
+        )
+    before = store.position()
+    store.delete_runs(["exec_0001"], event("agent.run_deleted", run_id="exec_0001"))
+    with pytest.raises(RunNotFound):
+        store.run("exec_0001")
+    assert [item.type for item in store.events("exec_0001")] == ["agent.run_deleted"]
+    assert store.position() == before + 1
+    assert (store.signals("exec_0001"), store.cached("exec_0001"), [turn.key for turn in store.turns("s")]) == ([], None, ["exec_0002"])
+    kept = store.run("exec_0002")
+    assert (kept.input, kept.output) == (shared, large + "exec_0002")
+    assert store.events("exec_0002")[0].data["x"] == shared
+
+
+def test_nothing_is_forgotten_where_one_run_goes_on_or_is_not_there(store: Store) -> None:
+    store.write(run(1, status="completed"), run(2))
+    with pytest.raises(IllegalTransition, match="running"):
+        store.delete_runs(["exec_0001", "exec_0002"])
+    with pytest.raises(RunNotFound):
+        store.delete_runs(["exec_0001", "exec_0003"])
+    assert store.run("exec_0001").status == "completed"
+
+
+def test_what_is_large_leaves_the_file_with_its_run(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path)
+    store.write(run(1, status="completed", input="x" * 40_000))
+    store.delete_runs(["exec_0001"])
+    store.close()
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        assert connection.execute("SELECT count(*) FROM blobs").fetchone() == (0,)
+    connection.close()
+
+
 def firing(position: float = 10.0, **fields: object) -> Firing:
     return Firing(**{"job": "daily", "trigger": "cron", "position": position, "status": "claimed", "run_id": f"job_{position}", **fields})  # type: ignore[arg-type]
 
@@ -340,9 +424,9 @@ def test_a_firing_whose_scheduler_died_is_taken_by_one(store: Store) -> None:
 
 
 def test_events_of_some_types_and_runs_of_a_job(store: Store) -> None:
-    assert store.last_event() == 0
+    assert store.position() == 0
     store.write(event("job.started"), event("job.cell_started"), event("job.completed"))
     assert [item.type for item in store.events(types=["job.completed", "job.started"])] == ["job.started", "job.completed"]
-    assert store.last_event() == store.events()[-1].seq
+    assert store.position() == store.events()[-1].seq
     store.write(run(1, job="job_1"), run(2))
     assert [item.id for item in store.runs(job="job_1")] == ["exec_0001"]

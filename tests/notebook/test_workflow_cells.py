@@ -62,24 +62,47 @@ def asks(message: dict[str, Any]) -> bool:
     return WIDGET in message["content"].get("data", {})
 
 
-def card(reply: Reply) -> str:
-    """The comm of the last card of that reply."""
+def widget(reply: Reply, trait: str = "graph") -> tuple[str, dict[str, Any]]:
+    """The comm and the first state of the reply's last widget that has such a trait."""
     states = [(content["comm_id"], content["data"]["state"]) for content in reply.of("comm_open")]
-    return str([comm for comm, state in states if "question" in state][-1])
+    return [(comm, state) for comm, state in states if trait in state][-1]
 
 
-def press(kernel: Kernel, comm_id: str, **answer: Any) -> None:
-    data = {"method": "custom", "content": answer}
+def send(kernel: Kernel, comm_id: str, content: dict[str, Any]) -> None:
+    data = {"method": "custom", "content": content}
     kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data}))
 
 
-def told(kernel: Kernel, key: str) -> Any:
-    """What a card's trait was set to, by the next message that sets it."""
+def messages(kernel: Kernel) -> Iterator[dict[str, Any]]:
+    """What widgets are told, as it comes."""
     while True:
-        content = kernel.client.get_iopub_msg(timeout=10)["content"]
-        state = content.get("data", {}).get("state", {}) if isinstance(content.get("data"), dict) else {}
-        if state.get(key):
-            return state[key]
+        message = kernel.client.get_iopub_msg(timeout=30)
+        data = message["content"].get("data")
+        if message["msg_type"] == "comm_msg" and data["method"] == "custom":
+            yield data["content"]
+
+
+def ask(kernel: Kernel, comm_id: str, name: str, **fields: Any) -> Any:
+    """What a graph answers to a request of its page."""
+    send(kernel, comm_id, {"kind": "request", "id": 7, "name": name, **fields})
+    reply = next(content for content in messages(kernel) if content["kind"] == "reply")
+    assert reply["id"] == 7
+    return reply["error"] if "error" in reply else reply["value"]
+
+
+def answer(kernel: Kernel, comm_id: str, details: dict[str, Any], verdict: str = "approve", note: str = "", **data: Any) -> Any:
+    given = {"run": details["run"], "step": details["step"], "verdict": verdict, "data": data, "note": note}
+    return ask(kernel, comm_id, "answer", answer=given)
+
+
+def waits(kernel: Kernel, comm_id: str, path: str) -> dict[str, Any]:
+    """What the sheet of a node shows, once it asks something."""
+    for _ in range(100):
+        found: dict[str, Any] = ask(kernel, comm_id, "details", path=path, part="")
+        if found.get("question"):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{path} asks nothing")
 
 
 def ended(kernel: Kernel, run_id: str) -> anb.WorkflowRun:
@@ -231,22 +254,82 @@ def test_without_a_user_it_waits_and_says_how_to_go_on(kernel: Kernel) -> None:
 
 def test_a_question_in_the_cell(kernel: Kernel) -> None:
     msg_id = kernel.send(f"%%workflow --run -o r{ASK}", allow_stdin=True)
-    asked = kernel.collect(msg_id, until=asks)
-    state = asked.of("comm_open")[-1]["data"]["state"]["question"]
-    assert (state["assignee"], state["verdicts"], json.loads(state["shown"])) == ("ann", ["approve", "reject"], {"draft": "sunny in Oslo"})
-    assert "Waiting for an answer" in asked.html[-1]
-    press(kernel, card(asked), verdict="approve", data={"stars": 9}, note="")
-    assert told(kernel, "errors") == {"stars": "9 is greater than the maximum of 5"}
-    press(kernel, card(asked), verdict="approve", data={}, note="")
-    assert told(kernel, "errors") == {"stars": "is missing"}
-    press(kernel, card(asked), verdict="approve", data={"stars": 3}, note="ok")
-    assert kernel.collect(msg_id).status == "ok"
+    shown = kernel.collect(msg_id, until=asks)
+    comm, state = widget(shown)
+    assert [node["id"] for node in state["graph"]["nodes"]] == ["before", "review"]
+    assert state["actions"] == ["details", "answer", "cancel", "resume", "retry"]
+    assert "agentnb-graph" in shown.html[-1]
+    sheet = waits(kernel, comm, "review")
+    question = sheet["question"]
+    assert (question["assignee"], question["verdicts"]) == ("ann", ["approve", "reject"])
+    assert json.loads(question["shown"]) == {"draft": "sunny in Oslo"}
+    assert answer(kernel, comm, sheet, stars=9)["errors"] == {"stars": "9 is greater than the maximum of 5"}
+    assert answer(kernel, comm, sheet)["errors"] == {"stars": "is missing"}
+    assert answer(kernel, comm, sheet, verdict="maybe")["accepted"] is False
+    assert "can't be done" in ask(kernel, comm, "format_disk")
+    assert answer(kernel, comm, sheet, stars=3, note="ok") == {"accepted": True, "message": ""}
+    done = kernel.collect(msg_id)
+    assert done.status == "ok"
+    assert 'data-status="completed"' in done.of("update_display_data")[-1]["data"]["text/html"]
+    assert "agentnb-report" in done.html[-1]
     assert kernel.run("r.outputs").text == "{'stars': 3, 'by': 'ok'}"
+    assert answer(kernel, comm, sheet, stars=3)["accepted"] is False
+
+
+def test_a_graph_follows_its_run_and_does_what_its_buttons_say(kernel: Kernel) -> None:
+    source = "@wf.step\ndef fine(): return 1\n@wf.step\nasync def slow(fine, s: float = 30): await asyncio.sleep(s)"
+    msg_id = kernel.send(f"%%workflow w --run\n{source}", allow_stdin=True)
+    comm, _ = widget(kernel.collect(msg_id, until=asks))
+    send(kernel, comm, {"kind": "ready"})
+    steps: dict[str, str] = {}
+    for content in messages(kernel):
+        changes = content.get("changes") or content.get("state") or {}
+        steps |= {path: step["status"] for path, step in changes.get("steps", {}).items()}
+        if steps == {"fine": "completed", "slow": "running"}:
+            break
+    assert ask(kernel, comm, "details", path="fine", part="")["output"] == {"json": 1}
+    assert ask(kernel, comm, "cancel") is None
+    reply = kernel.collect(msg_id)
+    assert reply.status == "error"
+    first = last()
+    assert first.status == "cancelled"
+    kernel.run("import asyncio\nw.to_dict()['steps']['slow']['input']['s'] = 0") if False else None
+    kernel.run("real, asyncio.sleep = asyncio.sleep, lambda s: real(0)")
+    assert ask(kernel, comm, "retry", steps=[]) is None
+    kernel.run("asyncio.sleep = real")
+    again = ended(kernel, last().id)
+    assert again.id != first.id
+    assert (again.status, again.rerun_of, again.steps["fine"].source) == ("completed", first.id, first.id)
+    assert "nothing to resume" in ask(kernel, comm, "resume")
+
+
+def test_a_graph_of_a_run_of_another_process(kernel: Kernel) -> None:
+    workflow = anb.Workflow.from_yaml(ASK.replace("tool: lookup", "tool: python:json.dumps").replace("{city: Oslo}", "{obj: 1}"))
+    run = workflow.run_sync()
+    assert run.status == "waiting"
+    _, state = widget(kernel.collect(kernel.send(f"%agentnb graph {run.id}", allow_stdin=True)))
+    assert state["state"]["steps"]["review"]["status"] == "waiting"
+    workflow_runs.answer(anb.current(), run.id, "review", "approve", data={"stars": 2})
+    assert run_to_end(run.id).status == "completed"
+    for content in messages(kernel):
+        if content.get("changes", {}).get("run", {}).get("status") == "completed":
+            break
+    plan = kernel.collect(kernel.send(f"%%workflow{FLOW}", allow_stdin=True))
+    assert widget(plan)[1]["actions"] == []
+    assert widget(kernel.collect(kernel.send("my_flow.graph()", allow_stdin=True)))[1]["graph"]["name"] == "My Flow"
+    assert "agentnb-graph" in kernel.run("my_flow.graph()").html[-1]
+    assert kernel.run("my_flow.graph()").of("comm_open") == []
+
+
+def run_to_end(run_id: str) -> anb.WorkflowRun:
+    import asyncio
+
+    return asyncio.run(workflow_runs.resume(anb.current(), run_id, workflow_runs.WorkflowOptions()))
 
 
 def test_a_question_survives_the_kernel(kernel: Kernel) -> None:
     msg_id = kernel.send(f"%%workflow --run{ASK}", allow_stdin=True)
-    kernel.collect(msg_id, until=asks)
+    waits(kernel, widget(kernel.collect(msg_id, until=asks))[0], "review")
     kernel.manager.restart_kernel(now=True)
     kernel.client.stop_channels()
     kernel.client = kernel.manager.client()
@@ -256,19 +339,19 @@ def test_a_question_survives_the_kernel(kernel: Kernel) -> None:
     run = last()
     shown_id = kernel.send(f"%agentnb show {run.id}", allow_stdin=True)
     shown = kernel.collect(shown_id)
-    press(kernel, card(shown), verdict="approve", data={"stars": 5}, note="")
-    updates = []
-    for _ in range(200):
-        message = kernel.client.get_iopub_msg(timeout=10)
-        if message["msg_type"] == "update_display_data":
-            updates.append((message["parent_header"].get("msg_id"), message["content"]["data"]["text/html"]))
-            if 'data-status="completed"' in updates[-1][1].partition(">")[0]:
-                break
-    assert len(shown.of("display_data")) == 2
+    comm, _ = widget(shown)
+    assert answer(kernel, comm, waits(kernel, comm, "review"), stars=5)["message"] == "The run goes on here"
+    displays = []
+    while not displays or "agentnb-report" not in displays[-1][1]:
+        message = kernel.client.get_iopub_msg(timeout=30)
+        if message["msg_type"] in ("display_data", "update_display_data"):
+            displays.append((message["parent_header"].get("msg_id"), message["content"]["data"]["text/html"]))
+    assert len(shown.of("display_data")) == 1
+    assert {parent for parent, _ in displays} == {shown_id}
+    assert 'data-status="completed"' in displays[-2][1].partition(">")[0]
     done = ended(kernel, run.id)
     assert (done.status, done.outputs["stars"]) == ("completed", 5)
     assert done.steps["before"].attempts == 1
-    assert "agentnb-report" in updates[-1][1]
 
 
 def test_an_approval_of_an_agent_that_a_step_runs(kernel: Kernel, tmp_path: Path) -> None:
@@ -276,13 +359,12 @@ def test_an_approval_of_an_agent_that_a_step_runs(kernel: Kernel, tmp_path: Path
     kernel.run("mailer = anb.Agent('the-mailer', model='scripted:s.jsonl', tools=[send])")
     source = 'steps: {mail: {agent: mailer, input: "go"}}\noutputs: {text: "${steps.mail.output.text}"}'
     msg_id = kernel.send(f"%%workflow w --run -o r\n{source}", allow_stdin=True)
-    asked = kernel.collect(msg_id, until=asks)
-    assert "Waiting for approval" in asked.html[-1]
-    approve(kernel, card(asked), "approve")
+    asked = kernel.collect(msg_id, until=lambda message: "Waiting for approval" in str(message["content"].get("data", "")))
+    approve(kernel, widget(asked, "question")[0], "approve")
     reply = kernel.collect(msg_id)
     assert reply.status == "ok", reply.content
     assert kernel.run("r.outputs").text == "{'text': 'done'}"
-    assert f"%agentnb show {last().steps['mail'].child}" in reply.html[-1]
+    assert f"%agentnb show {last().steps['mail'].child}" in reply.of("update_display_data")[-1]["data"]["text/html"]
     assert kernel.run("anb.current().presenter").text == ""
 
 

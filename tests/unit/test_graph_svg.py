@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import agentnb as anb
-from agentnb.notebook.graph_layout import Edge, Node, arrange, layers_of, reduced
 from agentnb.notebook.graph_svg import workflow_svg
+from agentnb.runtime.graphs.layout import Edge, Node, arrange, layers_of, reduced
 from agentnb.workflows.trace import StepRecord
 
 SVG = "{http://www.w3.org/2000/svg}"

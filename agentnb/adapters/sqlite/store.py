@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agentnb.adapters.sqlite import firings, payloads
+from agentnb.adapters.sqlite import deletion, firings, payloads
 from agentnb.adapters.sqlite.connection import MEMORY, connect, readable_errors
 from agentnb.errors import LeaseLost, RunNotFound, UnknownName
 from agentnb.ports.store import (
@@ -30,6 +30,7 @@ from agentnb.ports.store import (
     RunChange,
     Signal,
     Turn,
+    now,
 )
 
 _RUN_COLUMNS = (
@@ -39,9 +40,16 @@ _RUN_COLUMNS = (
 )  # fmt: skip
 _RUN_JSON = ("input", "output", "error", "usage")
 _SELECT_RUN = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"
+_SELECT_BARE_RUN = _SELECT_RUN.replace("input, output", "'null' AS input, 'null' AS output")
 _INSERT_RUN = f"INSERT INTO runs ({', '.join(_RUN_COLUMNS)}) VALUES ({', '.join('?' * len(_RUN_COLUMNS))})"
 _SELECT_AGENT = "SELECT id, name, origin, definition, state, capabilities, created_at FROM agents"
 _NEWEST = "number = (SELECT max(number) FROM agents AS other WHERE other.name = agents.name AND other.origin = agents.origin)"
+
+_CURRENT = (
+    "NOT EXISTS (SELECT 1 FROM definitions AS other WHERE other.kind = definitions.kind AND other.name = definitions.name"
+    " AND (other.used_at, other.hash) > (definitions.used_at, definitions.hash))"
+)
+_LAST = "\U0010ffff"
 
 _UNFINISHED = "status IN ('queued', 'running', 'waiting')"
 
@@ -110,7 +118,7 @@ class SQLiteStore:
             return True
 
     def events(self, run_id: str = "", after: int = 0, limit: int | None = None, types: Sequence[str] = ()) -> list[Event]:
-        where, values = ("run_id = ? AND seq > ?", (run_id, after)) if run_id else ("seq > ?", (after,))
+        where, values = ("run_id = ? AND run_id <> '' AND seq > ?", (run_id, after)) if run_id else ("seq > ?", (after,))
         if types:
             where, values = f"{where} AND type IN ({', '.join('?' * len(types))})", (*values, *types)
         rows = self._rows(
@@ -120,21 +128,56 @@ class SQLiteStore:
         blobs = self._blobs(row[5] for row in rows)
         return [Event(row[1], payloads.unpack(row[5], blobs), row[2], row[3], row[4], row[0]) for row in rows]
 
+    def position(self) -> int:
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM events", ())[0][0])
+
     def run(self, run_id: str) -> Run:
         found = self._runs("id = ?", (run_id,), 1)
         if not found and len(run_id) >= 4:
-            found = self._runs("substr(id, 1, ?) = ?", (len(run_id), run_id), 2)
+            found = self._runs("id > ? AND id < ?", (run_id, f"{run_id}{_LAST}"), 2)
         if len(found) > 1:
             raise UnknownName(f"several runs begin with {run_id!r}: write more of the ID")
         if not found:
             raise RunNotFound(run_id, self.location)
         return found[0]
 
-    def runs(self, *, kind: str = "", status: str = "", name: str = "", job: str = "", limit: int = 50) -> list[Run]:
-        wanted = {"kind": kind, "status": status, "name": name, "job": job}
-        given = {column: value for column, value in wanted.items() if value}
-        clauses = [*(["job <> ''"] if job else []), *(f"{column} = ?" for column in given)]
-        return self._runs(" AND ".join(clauses) or "1", tuple(given.values()), limit)
+    def runs(
+        self,
+        *,
+        kind: str = "",
+        status: str = "",
+        name: str = "",
+        agent_id: str = "",
+        parent: str = "",
+        job: str = "",
+        since: str = "",
+        until: str = "",
+        before: tuple[str, str] | None = None,
+        limit: int = 50,
+        whole: bool = True,
+    ) -> list[Run]:
+        wanted = {
+            "kind = ?": kind,
+            "status = ?": status,
+            "name = ?": name,
+            "agent_id = ? AND agent_id <> ''": agent_id,
+            "parent = ? AND parent <> ''": parent,
+            "job = ? AND job <> ''": job,
+            "created_at >= ?": since,
+            "created_at < ?": until,
+        }
+        given = {clause: value for clause, value in wanted.items() if value}
+        clauses, values = [*given, *(["(created_at, id) < (?, ?)"] if before else [])], (*given.values(), *(before or ()))
+        return self._runs(" AND ".join(clauses) or "1", values, limit, _SELECT_RUN if whole else _SELECT_BARE_RUN)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        return {(kind, status): count for kind, status, count in self._rows("SELECT kind, status, count(*) FROM runs GROUP BY 1, 2", ())}
+
+    def delete_runs(self, run_ids: Sequence[str], *others: Record) -> None:
+        with self._transaction() as execute:
+            deletion.delete_runs(run_ids, self.location, execute)
+            for statement in _statements(others):
+                execute(*statement)
 
     def claim(self, run_id: str, owner: str, until: float, *, expect_attempt: int) -> Run:
         with self._transaction() as execute:
@@ -152,11 +195,29 @@ class SQLiteStore:
                 execute(f"UPDATE runs SET lease_until = ? WHERE id = ? AND owner = ? AND {_UNFINISHED}", (until, run_id, owner))
 
     def definition(self, key: str) -> Definition:
-        rows = self._rows("SELECT hash, kind, name, spec, code, python FROM definitions WHERE hash = ?", (key,))
+        rows = self._rows("SELECT hash, kind, name, spec, code, python, used_at FROM definitions WHERE hash = ?", (key,))
         if not rows:
             raise UnknownName(f"no definition {key} in {self.location}")
-        digest, kind, name, spec, code, python = rows[0]
-        return Definition(digest, kind, name, payloads.unpack(spec, self._blobs([spec])), code, python)
+        digest, kind, name, spec, code, python, used_at = rows[0]
+        return Definition(digest, kind, name, payloads.unpack(spec, self._blobs([spec])), code, python, used_at)
+
+    def definitions(
+        self, kind: str, *, name: str = "", current: bool = True, before: tuple[str, str] | None = None, limit: int = 50
+    ) -> list[Definition]:
+        clauses, values = ["kind = ?"], [kind]
+        if name:
+            clauses, values = [*clauses, "name = ?"], [*values, name]
+        if current:
+            clauses.append(_CURRENT)
+        if before:
+            clauses, values = [*clauses, "(used_at, hash) < (?, ?)"], [*values, *before]
+        rows = self._rows(
+            f"SELECT hash, kind, name, spec, python, used_at FROM definitions WHERE {' AND '.join(clauses)}"
+            " ORDER BY used_at DESC, hash DESC LIMIT ?",
+            (*values, limit),
+        )
+        blobs = self._blobs(row[3] for row in rows)
+        return [Definition(row[0], row[1], row[2], payloads.unpack(row[3], blobs), b"", row[4], row[5]) for row in rows]
 
     def agents(self, *, name: str = "", agent_id: str = "", current: bool = True) -> list[AgentRecord]:
         wanted = {"name = ?": name, "id = ?": agent_id}
@@ -190,12 +251,18 @@ class SQLiteStore:
         )
         return Cached(rows[0][0], payloads.unpack(rows[0][1], self._blobs([rows[0][1]])), rows[0][2], rows[0][3]) if rows else None
 
+    def reserve(self, cached: Cached) -> bool:
+        with self._transaction() as execute:
+            execute("DELETE FROM cache WHERE key = ? AND expires > 0 AND expires <= ?", (cached.key, time.time()))
+            if execute("SELECT 1 FROM cache WHERE key = ?", (cached.key,)).fetchone():
+                return False
+            for statement in _statements((cached,)):
+                execute(*statement)
+            return True
+
     def due(self, moment: float, limit: int = 100) -> list[Run]:
         where = "(status = 'waiting' AND wake_at > 0 AND wake_at <= ?1 AND lease_until < ?1) OR (lease_until > 0 AND lease_until < ?1)"
         return self._runs(f"{_UNFINISHED} AND ({where})", (moment,), limit)
-
-    def last_event(self) -> int:
-        return int(self._rows("SELECT coalesce(max(seq), 0) FROM events", ())[0][0])
 
     def offer(self, offers: Sequence[Offer]) -> list[bool]:
         made = [_statements(offer.events) for offer in offers]
@@ -253,8 +320,8 @@ class SQLiteStore:
         with self._lock, readable_errors(self._file):
             return self._open().execute(query, values).fetchall()
 
-    def _runs(self, where: str, values: tuple[Any, ...], limit: int) -> list[Run]:
-        rows = self._rows(f"{_SELECT_RUN} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT {limit:d}", values)
+    def _runs(self, where: str, values: tuple[Any, ...], limit: int, select: str = _SELECT_RUN) -> list[Run]:
+        rows = self._rows(f"{select} WHERE {where} ORDER BY created_at DESC, id DESC LIMIT {limit:d}", values)
         records = [dict(zip(_RUN_COLUMNS, row, strict=True)) for row in rows]
         blobs = self._blobs(record[column] for record in records for column in _RUN_JSON)
         for record in records:
@@ -320,8 +387,17 @@ def _agent_state(state: AgentState, blobs: Blobs) -> Statement:
 
 def _definition(definition: Definition, blobs: Blobs) -> Statement:
     return (
-        "INSERT OR IGNORE INTO definitions (hash, kind, name, spec, code, python) VALUES (?, ?, ?, ?, ?, ?)",
-        (definition.hash, definition.kind, definition.name, payloads.pack(definition.spec, blobs), definition.code, definition.python),
+        "INSERT INTO definitions (hash, kind, name, spec, code, python, used_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (hash) DO UPDATE SET used_at = excluded.used_at",
+        (
+            definition.hash,
+            definition.kind,
+            definition.name,
+            payloads.pack(definition.spec, blobs),
+            definition.code,
+            definition.python,
+            now(),
+        ),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from agentnb import secrets
 from agentnb.errors import ExecutionError
@@ -72,13 +72,15 @@ class Reply:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+_FREE: Mapping[str, Any] = {}
+
+
+class Result(NamedTuple):
     """What a step came to; ``usage`` holds tokens and cost, where there are any."""
 
     output: Any
     outcome: str = "completed"
-    usage: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = _FREE
 
 
 @dataclass(slots=True)

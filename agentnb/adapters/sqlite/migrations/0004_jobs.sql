@@ -12,5 +12,4 @@ CREATE TABLE firings (
 ) WITHOUT ROWID;
 CREATE INDEX firings_open ON firings (status, lease_until) WHERE status IN ('claimed', 'queued', 'started');
 ALTER TABLE runs ADD COLUMN job TEXT NOT NULL DEFAULT '';
-CREATE INDEX runs_of_name ON runs (kind, name, created_at);
 CREATE INDEX runs_of_job ON runs (job) WHERE job <> ''

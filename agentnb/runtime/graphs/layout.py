@@ -120,20 +120,27 @@ def arrange(nodes: Mapping[str, Node], layers: Sequence[Sequence[str]], edges: I
 
 
 def reduced(edges: Sequence[Edge]) -> list[Edge]:
-    """The edges without those that others imply: ``a → c`` where there are ``a → b`` and ``b → c``."""
-    after: dict[str, set[str]] = {}
+    """The edges of a graph without circles, without those that others imply: ``a → c`` where there are ``a → b`` and ``b → c``."""
+    names = dict.fromkeys(name for edge in edges for name in (edge.source, edge.target))
+    after: dict[str, list[str]] = {name: [] for name in names}
     for edge in edges:
-        after.setdefault(edge.source, set()).add(edge.target)
-    reach: dict[str, set[str]] = {}
+        after[edge.source].append(edge.target)
+    depth = _depths(list(names), after)
+    bit = {name: 1 << place for place, name in enumerate(names)}
+    reach: dict[str, int] = {}
+    for name in sorted(names, key=depth.__getitem__, reverse=True):
+        reach[name] = 0
+        for other in after[name]:
+            reach[name] |= bit[other] | reach[other]
+    implied = {name: _union(reach[other] for other in others) for name, others in after.items()}
+    return [edge for edge in edges if not implied[edge.source] & bit[edge.target]]
 
-    def reached(name: str) -> set[str]:
-        if name not in reach:
-            reach[name] = set()
-            for other in after.get(name, ()):
-                reach[name] |= {other} | reached(other)
-        return reach[name]
 
-    return [edge for edge in edges if not any(edge.target in reached(other) for other in after[edge.source] if other != edge.target)]
+def _union(sets: Iterable[int]) -> int:
+    found = 0
+    for one in sets:
+        found |= one
+    return found
 
 
 def _back_edges(names: Sequence[str], edges: Sequence[Edge], starts: Sequence[str]) -> set[tuple[str, str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from unicodedata import east_asian_width
 
-from agentnb.notebook.graph_layout import Edge, Layout, Node, arrange, layers_of, reduced
+from agentnb.runtime.graphs.layout import Edge, Layout, Node, arrange, layers_of, reduced
 from agentnb.workflows.graph import graph_of, handler_of
 from agentnb.workflows.spec import Action, State, Step, WorkflowSpec, duration_text
 
@@ -18,12 +18,14 @@ MAX_LINES = 400
 MAX_ROWS = 12
 CLEAR_LINES = 80
 """More lines than these are drawn without those that others imply."""
+MANY_LINES, MOST_LINES = 1_500, 4_000
+"""The same of a graph that isn't folded, and how many lines it may have."""
 
 BOX_HEIGHT = 46.0
 TITLE_SIZE = 13.5
 """Of 13, as it is bold."""
 LOOP_HEIGHT = 26.0
-_TEXT_LEFT, _TEXT_RIGHT = 38.0, 12.0
+_TEXT_LEFT, _TEXT_RIGHT, _FOLD = 38.0, 18.0, 14.0
 _MIN_WIDTH, _MAX_WIDTH = 112.0, 230.0
 _GAP, _MIN_LABEL_GAP, _MAX_LABEL_GAP = 52.0, 72.0, 210.0
 
@@ -55,7 +57,8 @@ class Item:
     @property
     def width(self) -> float:
         text = max(text_width(self.title, TITLE_SIZE), text_width(self.detail, 11), text_width("failed 3× · 888 ms", 11))
-        return min(max(text + _TEXT_LEFT + _TEXT_RIGHT, _MIN_WIDTH), _MAX_WIDTH)
+        fold = _FOLD if self.kind == "workflow" else 0.0
+        return min(max(text + _TEXT_LEFT + _TEXT_RIGHT + fold, _MIN_WIDTH), _MAX_WIDTH)
 
     @property
     def height(self) -> float:
@@ -103,7 +106,17 @@ class Sketch:
 
 
 def sketch(spec: WorkflowSpec) -> Sketch:
-    """What is drawn of a workflow."""
+    """What is drawn of a workflow in a picture: a large one is folded."""
+    return _cleared(_folded(whole(spec)), CLEAR_LINES, MAX_LINES)
+
+
+def whole_sketch(spec: WorkflowSpec) -> Sketch:
+    """All of a workflow, for a graph that can be panned; lines that others imply are left out where there are very many."""
+    return _cleared(whole(spec), MANY_LINES, MOST_LINES)
+
+
+def whole(spec: WorkflowSpec) -> Sketch:
+    """A workflow as boxes and lines, in layers, nothing left out."""
     return _of_states(spec) if spec.kind == "state_machine" else _of_steps(spec)
 
 
@@ -135,7 +148,7 @@ def _of_steps(spec: WorkflowSpec) -> Sketch:
     layers = [list(layer) for layer in graph.phases()]
     on_failure = {(name, handler_of(step)) for name, step in spec.steps.items()}
     edges = [Edge(need, name, dashed=(need, name) in on_failure) for name, needs in graph.needs.items() for need in needs]
-    return _cleared(_folded(items, layers, edges))
+    return Sketch(items, layers, edges)
 
 
 def _step_item(name: str, step: Step) -> Item:
@@ -174,7 +187,7 @@ def _of_states(spec: WorkflowSpec) -> Sketch:
     known = {ends: " / ".join(dict.fromkeys(filter(None, said))) for ends, said in labels.items() if ends[1] in spec.states}
     items = {name: _state_item(name, state, initial, known.get((name, name))) for name, state in spec.states.items()}
     layers, edges = layers_of(list(items), [Edge(*ends, label) for ends, label in known.items()], [initial] if initial else ())
-    return _cleared(_folded(items, layers, edges))
+    return Sketch(items, layers, edges)
 
 
 def _state_item(name: str, state: State, initial: str, loop: str | None) -> Item:
@@ -186,10 +199,11 @@ def _state_item(name: str, state: State, initial: str, loop: str | None) -> Item
     return Item(name, state.title or name, detail, kind, (name,), hint, initial=name == initial, final=state.final, loop=loop)
 
 
-def _folded(items: dict[str, Item], layers: list[list[str]], edges: list[Edge]) -> Sketch:
+def _folded(drawn: Sketch) -> Sketch:
     """With the middle of a long workflow in one box, and what is too much of a layer in another."""
+    items, layers, edges = drawn.items, drawn.layers, drawn.edges
     if len(items) <= MAX_BOXES and len(layers) <= MAX_LAYERS:
-        return Sketch(items, layers, edges)
+        return drawn
     home: dict[str, str] = {}
     kept: list[list[str]] = []
     found: dict[str, Item] = {}
@@ -206,7 +220,7 @@ def _folded(items: dict[str, Item], layers: list[list[str]], edges: list[Edge]) 
     return Sketch(found, kept, list(merged.values()))
 
 
-def _without_middle(layers: list[list[str]], found: dict[str, Item], home: dict[str, str]) -> list[list[str]]:
+def _without_middle(layers: Sequence[Sequence[str]], found: dict[str, Item], home: dict[str, str]) -> Sequence[Sequence[str]]:
     if len(layers) <= MAX_LAYERS:
         return layers
     head, tail = layers[: MAX_LAYERS * 3 // 5], layers[-(MAX_LAYERS * 2 // 5 - 1) :]
@@ -226,8 +240,8 @@ def _some(names: Sequence[str]) -> Iterable[str]:
     return names if len(names) <= 12 else [*names[:11], "…"]
 
 
-def _cleared(drawn: Sketch) -> Sketch:
-    if len(drawn.edges) <= CLEAR_LINES or any(edge.backward for edge in drawn.edges):
-        return replace(drawn, edges=drawn.edges[:MAX_LINES], left_out=max(len(drawn.edges) - MAX_LINES, 0))
-    edges = reduced(drawn.edges)
-    return replace(drawn, edges=edges[:MAX_LINES], left_out=len(drawn.edges) - min(len(edges), MAX_LINES))
+def _cleared(drawn: Sketch, few: int, most: int) -> Sketch:
+    """Without the lines that others imply, where there are more than ``few``, and never more than ``most``."""
+    back = any(edge.backward for edge in drawn.edges)
+    edges = list(drawn.edges) if len(drawn.edges) <= few or back else reduced(drawn.edges)
+    return replace(drawn, edges=edges[:most], left_out=len(drawn.edges) - len(edges[:most]))

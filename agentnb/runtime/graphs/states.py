@@ -9,8 +9,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from agentnb.notebook.formats import duration
-from agentnb.notebook.graph_sketch import Item
+from agentnb.runtime.graphs.sketch import Item
+from agentnb.runtime.shown import duration
+from agentnb.workflows import spec as specs
 from agentnb.workflows.spec import WorkflowSpec
 from agentnb.workflows.trace import ENDED, StepRecord
 
@@ -175,8 +176,7 @@ def _of_state(name: str, spec: WorkflowSpec, records: Mapping[str, StepRecord], 
     record = records.get(f"{name}@{visits}")
     again = f"{visits}×" if visits > 1 else ""
     if record is None:
-        status = "completed" if not current or spec.states[name].final else "waiting"
-        status = "failed" if current and spec.states[name].final and spec.states[name].status == "failed" else status
+        status = passed(spec.states[name], current=current)
         line = " · ".join(part for part in ("" if status == "completed" else status, again) if part) or "passed"
         return State(status, line, f"{status}; entered {visits} times")
     status, milliseconds = status_of(record), elapsed(record, now)
@@ -185,6 +185,13 @@ def _of_state(name: str, spec: WorkflowSpec, records: Mapping[str, StepRecord], 
     line = " · ".join(part for part in (f"{said} {again}".strip(), duration(milliseconds) if milliseconds else "") if part)
     error = f": {record.error['message']}" if record.error and record.error.get("message") else ""
     return State(status, line, f"{status}{error}; entered {visits} times")
+
+
+def passed(state: specs.State, *, current: bool) -> str:
+    """The status of a state that was entered and that does nothing itself."""
+    if not state.final:
+        return "waiting" if current else "completed"
+    return state.status
 
 
 def _visited(records: Mapping[str, StepRecord]) -> list[str]:

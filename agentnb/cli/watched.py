@@ -1,0 +1,37 @@
+"""Goes on with a run that somebody watches from elsewhere: the Jupyter Server starts its processes so."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from agentnb.runtime.approvals import Elsewhere
+from agentnb.runtime.bridge import run_sync
+from agentnb.runtime.runtime import Runtime
+
+if TYPE_CHECKING:
+    from agentnb.agents.execution import Update
+
+_STANDARD_OUTPUT = 1
+
+
+def go_on(runtime: Runtime, run_id: str) -> None:
+    """Execute what is left of a run; an agent's approvals wait for whoever watches, pieces of its text are printed as lines of JSON.
+
+    Nothing is lost where nobody reads them any more: they are not part of the journal either.
+    """
+    from agentnb.runtime import agent_runs, workflow_runs
+
+    runtime.presenter = Elsewhere()
+    if runtime.store.run(run_id).kind == "agent":
+        run_sync(agent_runs.resume(runtime, run_id, agent_runs.RunOptions(listener=_print)))
+    else:
+        run_sync(workflow_runs.resume(runtime, run_id, workflow_runs.WorkflowOptions(attended=False)))
+
+
+def _print(update: Update) -> None:
+    if update.step is None:
+        with suppress(OSError):
+            os.write(_STANDARD_OUTPUT, f"{json.dumps({'text': update.text})}\n".encode())

@@ -1,0 +1,82 @@
+"""What the extension keeps while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agentnb.config import load
+from agentnb.runtime.runtime import Runtime
+from agentnb.server import metrics
+from agentnb.server.live import Tail
+from agentnb.server.spawning import Spawner
+from agentnb.server.sweeping import Sweeper
+
+_THREADS = 4
+Result = TypeVar("Result")
+
+
+class Service:
+    """The runtime, and what goes on beside the requests; begun with the server, or by the first request.
+
+    Args:
+        root: The server's folder: settings are searched from there, and files of workflows lie in it.
+        base: The URL path of the API.
+        max_processes: How many processes of runs it starts at a time.
+    """
+
+    def __init__(self, root: Path, base: str, max_processes: int = 8) -> None:
+        self.root = root
+        self.base = base
+        self._max_processes = max_processes
+        self._threads = ThreadPoolExecutor(_THREADS, "agentnb")
+        self._started = False
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        return Runtime(load(self.root))
+
+    @cached_property
+    def tail(self) -> Tail:
+        return Tail(Runtime(self.runtime.settings).store, metrics.observe)
+
+    @cached_property
+    def spawner(self) -> Spawner:
+        return Spawner(self.runtime, self._max_processes, lambda run_id, text: self.tail.whisper(run_id, "delta", text))
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        return Sweeper(self.runtime, self.spawner, self.root)
+
+    def start(self) -> None:
+        """Begin, on the server's loop, where that wasn't done yet.
+
+        Raises:
+            AgentNBError: The settings are wrong, or the store can't be had.
+        """
+        if not self._started:
+            self.runtime.store.position()
+            self.tail.start()
+            self.sweeper.start()
+            metrics.watch(self)
+            self._started = True
+
+    async def aside(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Do something that waits for the disk, without holding up the server's loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def problems(self) -> dict[str, str]:
+        """By part, why it doesn't do its work; empty where it does."""
+        return {"events": self.tail.problem, "sweep": self.sweeper.problem}
+
+    def close(self) -> None:
+        if self._started:
+            metrics.watch(None)
+            self.sweeper.close()
+            self.tail.close()
+            self.runtime.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)

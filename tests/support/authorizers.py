@@ -1,0 +1,25 @@
+"""Authorizers for the tests of permissions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.auth import Authorizer
+
+
+class Denies(Authorizer):
+    """Allows nothing, and writes down what it was asked for."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        with Path(os.environ["ASKED"]).open("a") as file:
+            file.write(f"{handler.request.method} {handler.request.path} {action} {resource}\n")
+        return False
+
+
+class OnlyReads(Authorizer):
+    """Allows what changes nothing."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return action == "read"

@@ -245,7 +245,7 @@ def test_what_cannot_be_resumed_is_refused(folder: Path) -> None:
     write_notebook(folder / "j.ipynb", ("print('mended')", "once"), "print('after')")
     with pytest.raises(CannotResume, match=r"j.ipynb has changed since run job_\w+ \(cell 1\)"):
         run(folder, resume=ended.id, redo=(1,))
-    job(folder, "import threading", ("lock = threading.Lock()", "once"), "assert False")
+    job(folder, "import threading", ("lock = threading.Lock()", "once"), "assert not lock")
     ended, _ = run(folder)
     with pytest.raises(CannotResume, match="cell 2 is tagged once: it has run, but its result isn't stored: lock is a lock"):
         run(folder, resume="")

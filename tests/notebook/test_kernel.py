@@ -56,7 +56,7 @@ class Kernel:
     """One kernel, and a client of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.manager = KernelManager(kernel_name="python3")
+        self.manager = KernelManager(kernel_name="python3", transport="ipc")
         self.manager.kernel_spec.argv[0] = sys.executable
         self.manager.start_kernel(cwd=str(folder))
         self.client = self.manager.client()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -84,11 +87,15 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
             KernelDied: The kernel ended by itself, or did not start.
             AgentNBError: The job was stopped; the cause.
         """
+        with tempfile.TemporaryDirectory(prefix="agentnb-", ignore_cleanup_errors=True) as folder:
+            self._run_within(Path(folder))
+
+    def _run_within(self, folder: Path) -> None:
         attempt = self._attempt
         self.reset_execution_trackers()
         attempt.guard.check()
         self.km = self.create_kernel_manager()
-        self.km.transport_encryption = "auto"
+        self._connect_by_files(folder)
         try:
             self._start({**attempt.environment})
             with attempt.guard.over(ProcessGroup(self.km.provisioner.pid)):
@@ -106,9 +113,12 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
                 self.shutdown_kernel = "immediate"
                 self._cleanup_kernel()
 
-    def _start(self, environment: dict[str, str]) -> None:
-        import os
+    def _connect_by_files(self, folder: Path) -> None:
+        """Have the kernel talk over sockets in a folder of this user: of ports, another process may be quicker to take one."""
+        if os.name == "posix":
+            self.km.transport, self.km.ip, self.km.connection_file = "ipc", str(folder / "k"), str(folder / "k.json")
 
+    def _start(self, environment: dict[str, str]) -> None:
         from jupyter_client.kernelspec import NoSuchKernel
 
         try:

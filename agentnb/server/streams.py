@@ -17,7 +17,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from agentnb.errors import ConfigurationError
+from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.server.events import StreamQuery
 from agentnb.server.live import BATCH, Message, message_of
 from agentnb.server.routing import Call, Route
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 10.0
 RETRY_MILLISECONDS = 1000
+STALL_SECONDS = 30.0
+"""How long a client may read nothing of what it is sent."""
 
 
 async def follow(service: Service, run_id: str, after: int | None) -> AsyncGenerator[Message | None, None]:
@@ -80,8 +82,12 @@ async def send(handler: RouteHandler, call: Call, run_id: str, query: StreamQuer
         async with aclosing(follow(service, run_id, after)) as messages:
             async for message in messages:
                 handler.write(": alive\n\n" if message is None else as_sse(message))
-                await handler.flush()
+                async with asyncio.timeout(STALL_SECONDS):
+                    await handler.flush()
     except StreamClosedError:
+        return
+    except TimeoutError:
+        handler.request.connection.stream.close()  # type: ignore[union-attr]
         return
     await handler.finish()
 
@@ -120,13 +126,15 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         given = {name: self.get_query_argument(name) for name in self.request.query_arguments if name != "token"}
         try:
             self.after = StreamQuery.model_validate(given).after
+            await self.service.start()
+        except AgentNBError as error:
+            raise HTTPError(503, "%s", error) from None
         except ValidationError as error:
             raise HTTPError(422, str(error)) from None
         await super().get(**parts)
 
     async def open(self, **parts: str) -> None:
         super().open()
-        self.service.start()
         self._task = asyncio.create_task(self._send())
 
     def on_message(self, message: str | bytes) -> None:

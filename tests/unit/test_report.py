@@ -122,7 +122,7 @@ async def test_each_way_of_handling_an_error(runtime: Runtime) -> None:
     flow.add("detour", tool=works, handler=True)
     flow.add("aside", tool=fails, on_error={"goto": "detour"})
     flow.add("undo", tool=works, handler=True)
-    flow.add("booked", tool=fails, on_error={"compensate": "undo"}, needs=["detour"])
+    flow.add("booked", tool=fails, on_error={"compensate": "undo"}, needs=["detour", "on"])
     with pytest.raises(AgentNBError) as caught:
         await flow.run()
     report = workflow_runs.get(runtime, caught.value.run_id).report()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agentnb import secrets
+from agentnb.adapters.memory import MemoryStore
 from agentnb.adapters.sqlite import SQLiteStore
 from agentnb.errors import IllegalTransition, LeaseLost, RunNotFound, StoreError, UnknownName
 from agentnb.ports.store import (
@@ -38,7 +39,7 @@ from agentnb.ports.store import (
 
 @pytest.fixture(params=["file", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = SQLiteStore(tmp_path / "s" if request.param == "file" else None)
+    made = SQLiteStore(tmp_path / "s") if request.param == "file" else MemoryStore()
     yield made
     made.close()
 
@@ -117,6 +118,41 @@ def test_a_fence_stops_who_was_taken_over(store: Store) -> None:
     with pytest.raises(LeaseLost):
         store.claim("exec_0001", "third", time.time() + 9, expect_attempt=1)
     assert len(store.events()) == 1
+
+
+def test_a_fence_stops_many_records_as_it_does_one(store: Store) -> None:
+    store.write(run(1, attempt=2))
+    for records in ([event()], [event(), event()], [event(x="x" * 100_000)], [RunChange("exec_0001", {"status": "failed"})]):
+        for fence in (Fence("exec_0001", 1), Fence("exec_0009", 2)):
+            with pytest.raises(LeaseLost):
+                store.write(*records, fence=fence)
+        store.write(*records, fence=Fence("exec_0001", 2))
+    assert len(store.events()) == 4
+    assert store.run("exec_0001").status == "failed"
+
+
+def test_runs_that_are_due(store: Store) -> None:
+    waits, claimed = run(1, status="waiting", wake_at=5.0), run(2, owner="me", lease_until=6.0)
+    store.write(waits, claimed, run(3, status="waiting"), run(4, status="completed", wake_at=1.0, lease_until=1.0), run(5))
+    assert [[item.id for item in store.due(moment)] for moment in (4.0, 5.0, 7.0)] == [[], ["exec_0001"], ["exec_0002", "exec_0001"]]
+    assert len(store.due(7.0, limit=1)) == 1
+
+
+def test_cached_results(store: Store) -> None:
+    store.write(Cached("a", {"x": [1]}, "exec_0001"), Cached("b", 1, "exec_0001", time.time() - 1), Cached("c", 1, "r", time.time() + 600))
+    store.write(Cached("a", {"x": [2]}, "exec_0002"))
+    assert store.cached("a") == Cached("a", {"x": [2]}, "exec_0002")
+    assert (store.cached("b"), store.cached("d")) == (None, None)
+    assert store.cached("c") is not None
+
+
+def test_what_is_read_is_ones_own(store: Store) -> None:
+    given = {"a": [1]}
+    store.write(run(1, input=given), event(x=given))
+    given["a"].append(2)
+    store.run("exec_0001").input["a"].append(3)
+    store.events()[0].data["x"]["a"].append(3)
+    assert store.run("exec_0001").input == store.events()[0].data["x"] == {"a": [1]}
 
 
 def test_leases_are_prolonged_for_unfinished_runs_of_the_owner(store: Store) -> None:

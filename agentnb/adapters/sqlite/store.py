@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agentnb.adapters.sqlite import deletion, firings, payloads
-from agentnb.adapters.sqlite.connection import MEMORY, connect, readable_errors
+from agentnb.adapters.sqlite.connection import connect, readable_errors
 from agentnb.errors import LeaseLost, RunNotFound, UnknownName
 from agentnb.ports.store import (
     AgentRecord,
@@ -63,17 +63,17 @@ Statement = tuple[str, tuple[Any, ...]]
 
 
 class SQLiteStore:
-    """Everything in ``journal.db`` of a folder, or in memory.
+    """Everything in ``journal.db`` of a folder.
 
     One connection serves all threads of the process, one after the other; a forked child opens its own.
 
     Args:
-        folder: Where the file lies; None keeps all in memory, until the process ends.
+        folder: Where the file lies.
         synchronous: ``normal`` survives a killed process, ``full`` also a power loss.
     """
 
-    def __init__(self, folder: Path | None = None, *, synchronous: str = "normal") -> None:
-        self._file = MEMORY if folder is None else str(folder / "journal.db")
+    def __init__(self, folder: Path, *, synchronous: str = "normal") -> None:
+        self._file = str(folder / "journal.db")
         self._synchronous = self._holds = synchronous
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agentnb.agents.tools import Context, Tool, tool
     from agentnb.notebook import load_ipython_extension, unload_ipython_extension
     from agentnb.runtime.agent import Agent
+    from agentnb.runtime.embedding import embed
     from agentnb.runtime.results import AgentResult, StreamEvent
     from agentnb.runtime.runtime import Runtime, current, use
     from agentnb.runtime.workflow import Workflow, resume, run
@@ -29,6 +30,7 @@ _MODULES = {
     "Workflow": "agentnb.runtime.workflow",
     "WorkflowRun": "agentnb.runtime.workflow_results",
     "current": "agentnb.runtime.runtime",
+    "embed": "agentnb.runtime.embedding",
     "load_ipython_extension": "agentnb.notebook",
     "resume": "agentnb.runtime.workflow",
     "run": "agentnb.runtime.workflow",
@@ -47,6 +49,7 @@ __all__ = [
     "Workflow",
     "WorkflowRun",
     "current",
+    "embed",
     "load_ipython_extension",
     "resume",
     "run",

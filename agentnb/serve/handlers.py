@@ -52,6 +52,10 @@ class Service:
     closing: bool = False
 
 
+class _Gone(Exception):
+    """The client has left."""
+
+
 class Handler(RequestHandler):
     """What every path has in common."""
 
@@ -62,6 +66,7 @@ class Handler(RequestHandler):
         self.service = service
         self.facts: dict[str, Any] = {}
         self._work: asyncio.Task[Any] | None = None
+        self._gone = False
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -89,7 +94,7 @@ class Handler(RequestHandler):
         """Do it as a task that ends with the connection.
 
         Raises:
-            Refused: Too much is being done already.
+            Refused: Too much is being done already, or the server ends before the work does.
         """
         if self.service.closing or len(self.service.running) >= self.service.limit:
             if asyncio.iscoroutine(what):
@@ -99,28 +104,43 @@ class Handler(RequestHandler):
         self._work = task = asyncio.ensure_future(what)
         self.service.running.add(task)
         task.add_done_callback(self.service.running.discard)
-        return await task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._gone:
+                raise _Gone from None
+            raise Refused(503, "the server is going down: try again later", "cancelled", "server_error") from None
 
     def on_connection_close(self) -> None:
         """The client is gone: so is the reason for the work."""
+        self._gone = True
         if self._work is not None:
             self._work.cancel()
 
     async def send(self, data: bytes) -> None:
-        """Write a piece of a stream.
-
-        Raises:
-            asyncio.CancelledError: Nobody reads it any more.
-        """
+        """Write a piece of a stream."""
         self.write(data)
         try:
             await self.flush()
         except StreamClosedError:
-            raise asyncio.CancelledError from None
+            raise _Gone from None
+
+    def send_error(self, status_code: int = 500, **facts: Any) -> None:
+        """End the answer with an error; one that has begun just ends where its client has left."""
+        if self._headers_written:
+            self.facts["error"] = "client_left"
+            self.finish()
+        else:
+            super().send_error(status_code, **facts)
 
     def write_error(self, status_code: int, **facts: Any) -> None:
         """Any error in the protocol's shape."""
         error = facts.get("exc_info", (None, None, None))[1]
+        if isinstance(error, _Gone):
+            self.facts["error"] = "client_left"
+            self.set_status(499, "Client Closed Request")
+            self.finish()
+            return
         if isinstance(error, HTTPError):
             error = Refused(status_code, error.log_message or f"{self.request.method} {self.request.path}: {self._reason}", "http")
         status, body, again = explained(error or RuntimeError())
@@ -139,7 +159,7 @@ class Handler(RequestHandler):
 
     def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
         """Only what nobody has foreseen."""
-        if explained(value)[1]["error"]["code"] == "internal" and not isinstance(value, HTTPError):
+        if explained(value)[1]["error"]["code"] == "internal" and not isinstance(value, HTTPError | _Gone):
             log.error("unexpected", exc_info=(kind, value, trace))
 
     def on_finish(self) -> None:
@@ -239,10 +259,8 @@ class ChatCompletions(Handler):
         except Exception as error:
             await self._broken(error)
         finally:
-            task.cancel()
             self.on_connection_close()
-            with suppress(BaseException):
-                await task
+            await asyncio.wait([task])
 
     async def _piece(self, chunks: Chunks, piece: str) -> None:
         if not self._headers_written:
@@ -265,7 +283,7 @@ class ChatCompletions(Handler):
 
     async def _broken(self, error: Exception) -> None:
         """An error before the first piece has a status; after it, it is an event that ends the stream."""
-        if not self._headers_written:
+        if not self._headers_written or isinstance(error, _Gone):
             raise error
         self.log_exception(type(error), error, error.__traceback__)
         status, body, _ = explained(error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import struct
 import time
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from agentnb.ports.model import Message, Role, ToolCall, ToolSpec
 from agentnb.runtime.results import AgentResult
 
 _MAX_TEXTS = 2048
+_BRANCH = re.compile(r"(str|float|list\[.*|constrained-.*|literal\[.*|_\w+)$")
+"""What pydantic adds to the place of a field that may be of several types."""
 
 
 class BadRequest(ConfigurationError):
@@ -211,7 +214,7 @@ def parsed(kind: type[ChatRequest] | type[EmbeddingsRequest], body: bytes) -> An
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         first = found[0]
-        place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function-", "constrained-", "list[", "_")))
+        place = ".".join(str(part) for part in first["loc"] if not _BRANCH.match(str(part)))
         if first["type"] == "json_invalid":
             raise BadRequest(f"the body is no JSON: {first['msg'].removeprefix('Invalid JSON: ')}", code="invalid_json") from None
         raise BadRequest(f"{place or 'body'}: {first['msg']}", place or None) from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from agentnb.adapters.openvino.filling import Embed
-from agentnb.adapters.openvino.spans import numbers, spans
+from agentnb.adapters.openvino.filling import TIMES, Embed, spaced
+from agentnb.adapters.openvino.spans import Span, numbers, spans
 from agentnb.ports.model import ToolSpec
 
 _TALK = (
@@ -26,10 +28,11 @@ _TALK = (
     "The meaning of something.",
 )
 _NEAREST_TALK = 2
-_THRESHOLD = -0.03
-"""What a tool must be nearer by than talk is; from the requests of tests/benchmarks/tool_prompts_dev.py."""
+_THRESHOLD = -0.04
+"""What a tool must be nearer by than talk is; like the weights below from the requests of tests/benchmarks/tool_prompts_dev.py."""
 
 _MISSING_NUMBER, _SPARE_NUMBER, _MISSING_CHOICE = 0.3, 0.05, 0.15
+_TAKES_NOTHING, _SPARE_VALUE, _CHOICE, _TIME = 0.1, 0.08, 0.1, 0.1
 _SHOWN = 300
 _LONGEST = 1000
 _REMEMBERED = 4096
@@ -41,49 +44,70 @@ Memo = dict[str, list[float]]
 async def choose(tools: Sequence[ToolSpec], request: str, embed: Embed, memo: Memo, *, required: bool = False) -> ToolSpec | None:
     """The tool that a request calls for; None where talk explains it better, unless one is ``required``."""
     text = request.strip()[:_LONGEST]
-    bare = _without_values(text)
-    fixed = [*map(describe, tools), *_TALK]
+    values = _values(text)
+    said = [text, _without(text, [value for value in values if value.kind in ("quoted", "colon")]), _without(text, values)]
+    described = [(short := describe(tool), _with_arguments(short, tool)) for tool in tools]
+    fixed = [*itertools.chain.from_iterable(described), *_TALK]
     missing = [one for one in dict.fromkeys(fixed) if one not in memo]
-    fresh = await embed([*missing, text, bare])
+    fresh = await embed([*missing, *said])
     memo.update(zip(missing, fresh, strict=False))
-    known = [memo[one] for one in fixed]
+    near = {one: sum(_cosine(memo[one], vector) for vector in fresh[len(missing) :]) / len(said) for one in fixed}
     if len(memo) > _REMEMBERED:
         memo.clear()
-    nearness = [max(_cosine(vector, fresh[-2]), _cosine(vector, fresh[-1])) for vector in known]
-    scores = [near + _fit(tool.parameters, text) for tool, near in zip(tools, nearness, strict=False)]
-    talk = sum(sorted(nearness[len(tools) :])[-_NEAREST_TALK:]) / _NEAREST_TALK
+    scores = [
+        (near[short] + near[full]) / 2 + _fit(tool.parameters, text, values) for tool, (short, full) in zip(tools, described, strict=True)
+    ]
+    talk = sum(sorted(near[one] for one in _TALK)[-_NEAREST_TALK:]) / _NEAREST_TALK
     best = max(range(len(tools)), key=scores.__getitem__)
     return tools[best] if required or scores[best] - talk > _THRESHOLD else None
 
 
 def describe(tool: ToolSpec) -> str:
     """A tool in words: its name and the first paragraph of its description."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])|[_.-]", " ", tool.name)
+    name = spaced(tool.name)
     first = tool.description.strip().split("\n\n")[0].replace("\n", " ")[:_SHOWN]
     return f"{name}: {first}" if first else name
 
 
-def _without_values(text: str) -> str:
-    """The request without what is quoted in it or follows its colon: what is asked for, and not of what."""
-    for span in reversed([span for span in spans(text) if span.kind in ("quoted", "colon")]):
-        text = text[: span.start] + "this" + text[span.end :]
+def _with_arguments(short: str, tool: ToolSpec) -> str:
+    names = ", ".join(spaced(name) for name in tool.parameters.get("properties", {}))
+    return f"{short} ({names})" if names else short
+
+
+def _values(text: str) -> list[Span]:
+    """What is clearly a value, and no part of another one."""
+    found = [span for span in spans(text) if span.kind in ("quoted", "colon", "code", "name", "time")]
+    return [span for span in found if not any(other is not span and other.start <= span.start and span.end <= other.end for other in found)]
+
+
+def _without(text: str, values: Sequence[Span]) -> str:
+    """The request without its values: what is asked for, and not of what."""
+    for span in reversed(values):
+        text = text[: span.start] + "it" + text[span.end :]
     return text
 
 
-def _fit(parameters: Mapping[str, object], text: str) -> float:
-    """Below 0 where the request lacks what the tool must be given, or has numbers for which the tool has no use."""
-    properties = parameters.get("properties", {})
-    required = parameters.get("required", ())
-    if not isinstance(properties, Mapping) or not isinstance(required, Sequence):
-        return 0.0
+def _fit(parameters: Mapping[str, Any], text: str, values: Sequence[Span]) -> float:
+    """How well the values of a request go with the arguments of a tool: below 0 where some are missing or left over."""
+    properties: Mapping[str, Any] = parameters.get("properties", {})
     numeric = [key for key, part in properties.items() if part.get("type") in ("integer", "number")]
-    needed, there = sum(key in required for key in numeric), len(numbers(text))
-    score = -_MISSING_NUMBER if needed > there else -_SPARE_NUMBER * max(there - len(numeric), 0)
-    for key in required:
-        values = properties.get(key, {}).get("enum", ())
-        if values and not any(str(value).casefold() in text.casefold() for value in values):
-            score -= _MISSING_CHOICE
-    return score
+    there = len(numbers(text))
+    given = sum(not value.text.isdigit() for value in values) + (there if numeric else 0)
+    score = -_SPARE_VALUE * max(given - len(properties), 0)
+    if not properties and (values or there):
+        score -= _TAKES_NOTHING
+    if any(value.kind == "time" for value in values) and TIMES & set(spaced(" ".join(properties)).split()):
+        score += _TIME
+    required = set(parameters.get("required", ()))
+    missing = sum(key in required for key in numeric) > there
+    score -= _MISSING_NUMBER if missing else _SPARE_NUMBER * max(there - len(numeric), 0)
+    return score + sum(_choice(part["enum"], text, key in required) for key, part in properties.items() if "enum" in part)
+
+
+def _choice(values: Sequence[Any], text: str, required: bool) -> float:
+    if any(re.search(rf"(?<!\w){re.escape(str(value))}(?!\w)", text, re.IGNORECASE) for value in values):
+        return _CHOICE
+    return -_MISSING_CHOICE if required else 0.0
 
 
 def _cosine(first: Sequence[float], second: Sequence[float]) -> float:

@@ -42,6 +42,7 @@ class Number:
 _QUOTES = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|(?<![\w])'(.+?)'(?!\w)|‘([^’]+)’|`([^`]+)`")
 _WORD = re.compile(r"[^\s,;:!?\"“”«»()\[\]{}]+")
 _CODE = re.compile(r"\w*(?:[\\/_@#]\w|\w\.\w|\d[-.]?[A-Za-z]|[A-Za-z]-?\d|\w-\d|\d-\w)[\w\\/.@#:-]*")
+_DIGITS = re.compile(r"\+?\d[\d-]*")
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _PART = "morning|noon|afternoon|evening|night|midnight"
@@ -71,7 +72,7 @@ FUNCTION_WORDS = frozenset(
     until off out up down there here then and or but nor so if because while whether not please thanks thank kindly just also
     only really very too quite still yet already again now currently right moment tell show give find get got let make want
     wants need needs look looking know see ask say says said put take go goes going come would'd i'd i'm i've it's what's
-    that's let's don't doesn't can't won't isn't aren't help hey hi hello ok okay good best
+    that's let's don't doesn't can't won't isn't aren't help hey hi hello ok okay good best one ones example called named written
     """,
     )
 )
@@ -79,21 +80,25 @@ _REQUESTS = frozenset(
     re.findall(
         r"\S+",
         """
-    add arrange ask book borrow buy calculate call cancel change check close compute convert copy count create cut define
-    delete describe display do download explain fetch file fill find give heat keep know list load lock look mail make mark
-    measure meet message move note open order pay play post print put read record register remind remove rename report
-    reserve reverse run save schedule search send set show start state stop store subscribe switch take tell text track
-    transfer translate turn update upload use wire write
+    add arrange ask attach bake book borrow bring build buy calculate call cancel change check clean close compare compute connect
+    contact convert cook copy count create cut define delete deploy describe display do download draw drive explain fetch file
+    fill filter find fix forward give heat help hire inform install invite join keep know launch learn leave list listen load lock
+    log look mail make mark measure meet merge message move note notify open order paint paste pay plan play post print put reach
+    read record register remind remove rename rent repair reply report reserve restore reverse ring route run save schedule search
+    send set share show sign sort split start state stop store submit subscribe switch take teach tell test text track transfer
+    translate try turn update upload use visit warn wash watch wire write
     """,
     )
 )
 """Verbs that open a request."""
 
+_POSSESSIVE = re.compile(r"['’]s$")
 _PAUSE = re.compile(r"[,;:!?\"“”()]|\.\s")
 _TITLES = frozenset({"Mr.", "Mrs.", "Ms.", "Dr.", "Prof.", "St.", "No."})
 _INNER = frozenset({"of", "and", "the", "&", "de", "la", "von", "van"})
 _LONGEST_NAME, _LONGEST_PART = 7, 3
-_OPENING = frozenset({"my", "the", "our", "your", "his", "her", "their", "a", "an"})
+_BEFORE_TIME = frozenset({"by", "at", "on", "for", "until", "from", "in"})
+ARTICLES = frozenset({"my", "the", "our", "your", "his", "her", "their", "a", "an"})
 _PHRASE_AFTER = frozenset({"to", "that", "saying", "says", "say", "about", "for", "of", "into", "with", "me", "is", "know"})
 
 
@@ -122,7 +127,7 @@ def spans(text: str) -> list[Span]:
     """The candidates, in the text's order; some lie within others."""
     fixed = [*_quoted(text), *_times(text)]
     tail = _after_colon(text, fixed)
-    found = [*fixed, *([tail] if tail else [])]
+    found = [*fixed, *([tail] if tail else []), *(_before_time(text, tail, fixed) if tail else [])]
     taken = [span for span in found if span.kind in ("quoted", "time")]
     clauses = list(_clauses(text, taken))
     for words in clauses:
@@ -158,6 +163,15 @@ def _after_colon(text: str, quoted: Sequence[Span]) -> Span | None:
     return None
 
 
+def _before_time(text: str, tail: Span, fixed: Sequence[Span]) -> Iterator[Span]:
+    """What follows a colon up to the time that is said after it."""
+    for time in fixed:
+        if time.kind == "time" and tail.start < time.start < tail.end:
+            inside = re.sub(r"(?:[\s,;-]|\b(?:by|at|on|for|until|from|in)\b)+$", "", text[tail.start : time.start])
+            if inside:
+                yield Span(tail.start, tail.start + len(inside), inside, "colon", tail.before)
+
+
 def _before(text: str, start: int) -> str:
     words = _WORD.findall(text[:start])
     return _plain(words[-1]) if words else ""
@@ -167,7 +181,7 @@ def _clauses(text: str, taken: Sequence[Span]) -> Iterator[list[re.Match[str]]]:
     """Runs of words without a pause between them, outside of what is taken already."""
     run: list[re.Match[str]] = []
     for word in _WORD.finditer(text):
-        apart = run and _PAUSE.search(text[run[-1].end() - 1 : word.start()]) and run[-1][0] not in _TITLES
+        apart = run and _PAUSE.search(text[run[-1].end() - 1 : word.start()]) and not _abbreviated(run[-1][0])
         inside = any(span.start < word.end() and word.start() < span.end for span in taken)
         if run and (apart or inside):
             yield run
@@ -178,10 +192,15 @@ def _clauses(text: str, taken: Sequence[Span]) -> Iterator[list[re.Match[str]]]:
         yield run
 
 
+def _abbreviated(word: str) -> bool:
+    return word in _TITLES or (len(word) == 2 and word[0].isupper() and word[1] == ".")
+
+
 def _bounds(words: Sequence[re.Match[str]]) -> tuple[int, int]:
-    """From the first word to the end of the last without a full stop."""
+    """From the first word to the end of the last without a full stop, and without the s of a genitive."""
     last = words[-1]
-    return words[0].start(), last.start() + len(last[0].rstrip(".'’") or last[0])
+    bare = _POSSESSIVE.sub("", last[0].rstrip(".'’")) or last[0]
+    return words[0].start(), last.start() + len(bare)
 
 
 def _span(text: str, words: Sequence[re.Match[str]], kind: Kind) -> Span:
@@ -213,8 +232,9 @@ def _names(text: str, words: Sequence[re.Match[str]]) -> Iterator[Span]:
 
 def _variants(text: str, words: Sequence[re.Match[str]], run: Sequence[int]) -> Iterator[Span]:
     chosen = [words[at] for at in run]
-    if run[0] and _plain(words[run[0] - 1][0]) in _OPENING:
-        yield _span(text, [words[run[0] - 1], *chosen], "words")
+    if run[0] and _plain(words[run[0] - 1][0]) in ARTICLES:
+        for end in range(1, len(chosen) + 1):
+            yield _span(text, [words[run[0] - 1], *chosen[:end]], "words")
     for start, end in itertools.combinations(range(len(chosen) + 1), 2):
         part = chosen[start:end]
         if start == 0 or end == len(chosen) or end - start <= _LONGEST_PART:
@@ -222,24 +242,29 @@ def _variants(text: str, words: Sequence[re.Match[str]], run: Sequence[int]) -> 
 
 
 def _kind(text: str, words: Sequence[re.Match[str]]) -> Kind:
-    if len(words) == 1 and _CODE.fullmatch(words[0][0].rstrip(".'")):
+    if all(_CODE.fullmatch(word[0].rstrip(".'")) or _DIGITS.fullmatch(word[0].rstrip(".")) for word in words):
         return "code"
     named = _capital(text, words[0]) and all(_capital(text, word) or word[0] == "&" or word[0][0].isdigit() for word in words)
-    return "name" if named and (len(words) > 1 or not _opens(text, words[0])) else "words"
+    certain = not _opens(text, words[0]) or (len(words) > 1 and (_capital(text, words[1]) or words[0][0].isupper()))
+    return "name" if named and certain else "words"
 
 
 def _phrases(text: str, words: Sequence[re.Match[str]]) -> Iterator[Span]:
     """From after a word that opens a phrase to the end of the clause."""
     for at, word in enumerate(words[:-1]):
-        if _plain(word[0]) in _PHRASE_AFTER and len(words) - at > 2:
-            yield _span(text, words[at + 1 :], "phrase")
+        rest = words[at + 1 :]
+        while rest and _plain(rest[-1][0]) in _BEFORE_TIME:
+            rest = rest[:-1]
+        if _plain(word[0]) in _PHRASE_AFTER and len(rest) > 1:
+            yield _span(text, rest, "phrase")
 
 
 def _is_function(text: str, word: re.Match[str]) -> bool:
-    plain = _plain(word[0])
+    plain, opens = _plain(word[0]), _opens(text, word)
     if plain in FUNCTION_WORDS:
-        return not (len(word[0]) > 1 and word[0].isupper())
-    return plain in _REQUESTS and _opens(text, word)
+        named = word[0][0].isupper() and not opens and word[0] != "I" and not word[0].startswith(("I'", "I’"))
+        return not (named or (len(word[0]) > 1 and word[0].isupper()))
+    return opens and plain in _REQUESTS
 
 
 def _capital(text: str, word: re.Match[str]) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentnb.adapters.openvino.filling import TIMES, Embed, spaced
+from agentnb.adapters.openvino.filling import TIMES, Embed, fill, fillable, spaced
 from agentnb.adapters.openvino.spans import Span, numbers, spans
 from agentnb.ports.model import ToolSpec
 
@@ -33,6 +33,8 @@ _THRESHOLD = -0.04
 
 _MISSING_NUMBER, _SPARE_NUMBER, _MISSING_CHOICE = 0.3, 0.05, 0.15
 _TAKES_NOTHING, _SPARE_VALUE, _CHOICE, _TIME = 0.1, 0.08, 0.1, 0.1
+_CLOSE, _FILLED = 0.15, 0.05
+_BADLY, _UNKNOWN, _WELL = -2.0, 1.0, 2.5
 _SHOWN = 300
 _LONGEST = 1000
 _REMEMBERED = 4096
@@ -43,6 +45,36 @@ Memo = dict[str, list[float]]
 
 async def choose(tools: Sequence[ToolSpec], request: str, embed: Embed, memo: Memo, *, required: bool = False) -> ToolSpec | None:
     """The tool that a request calls for; None where talk explains it better, unless one is ``required``."""
+    embed = _remembering(embed)
+    ranked, talk = await scores(tools, request, embed, memo)
+    close = [at for at, score in enumerate(ranked) if score > max(ranked) - _CLOSE]
+    filled = [await _filled(tools[at], request, embed) for at in close] if len(close) > 1 else [0.0]
+    best = max(zip(close, filled, strict=True), key=lambda pair: ranked[pair[0]] + _FILLED * pair[1])[0]
+    return tools[best] if required or ranked[best] - talk > _THRESHOLD else None
+
+
+async def _filled(tool: ToolSpec, request: str, embed: Embed) -> float:
+    """How well the request fills the arguments of a tool, from -2 to 2.5 for each."""
+    if not fillable(tool.parameters):
+        return _UNKNOWN
+    found = await fill(tool.name, tool.description, tool.parameters, request.strip()[:_LONGEST], embed)
+    return min(found[0].score / max(len(tool.parameters.get("properties", {})), 1), _WELL) if found else _BADLY
+
+
+def _remembering(embed: Embed) -> Embed:
+    """The same, without embedding a text of one request twice."""
+    known: dict[str, list[float]] = {}
+
+    async def remember(texts: Sequence[str]) -> list[list[float]]:
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(missing, await embed(missing) if missing else [], strict=True))
+        return [known[text] for text in texts]
+
+    return remember
+
+
+async def scores(tools: Sequence[ToolSpec], request: str, embed: Embed, memo: Memo) -> tuple[list[float], float]:
+    """How well each tool goes with a request, and how well talk does."""
     text = request.strip()[:_LONGEST]
     values = _values(text)
     said = [text, _without(text, [value for value in values if value.kind in ("quoted", "colon")]), _without(text, values)]
@@ -54,12 +86,10 @@ async def choose(tools: Sequence[ToolSpec], request: str, embed: Embed, memo: Me
     near = {one: sum(_cosine(memo[one], vector) for vector in fresh[len(missing) :]) / len(said) for one in fixed}
     if len(memo) > _REMEMBERED:
         memo.clear()
-    scores = [
+    ranked = [
         (near[short] + near[full]) / 2 + _fit(tool.parameters, text, values) for tool, (short, full) in zip(tools, described, strict=True)
     ]
-    talk = sum(sorted(near[one] for one in _TALK)[-_NEAREST_TALK:]) / _NEAREST_TALK
-    best = max(range(len(tools)), key=scores.__getitem__)
-    return tools[best] if required or scores[best] - talk > _THRESHOLD else None
+    return ranked, sum(sorted(near[one] for one in _TALK)[-_NEAREST_TALK:]) / _NEAREST_TALK
 
 
 def describe(tool: ToolSpec) -> str:

@@ -59,10 +59,10 @@ class _Choice:
 
 async def fill(name: str, description: str, schema: Mapping[str, Any], request: str, embed: Embed) -> list[Filled] | None:
     """The likeliest arguments first; None where the schema holds more than texts, numbers and choices, or the request lacks something."""
+    if not fillable(schema):
+        return None
     properties: Mapping[str, Any] = schema.get("properties", {})
     required = set(schema.get("required", ()))
-    if not all(_simple(part) for part in properties.values() if isinstance(part, Mapping)) or required - properties.keys():
-        return None
     if not properties:
         return [Filled({}, 0.0)]
     found, counted = spans(request), numbers(request)
@@ -77,6 +77,15 @@ async def fill(name: str, description: str, schema: Mapping[str, Any], request: 
             choices = [*(choice for choice in choices if choice.score > 1.0), _Choice(_ABSENT, 0.0)]
         options.append(choices)
     return _ranked(list(properties), options, request, tool_words)
+
+
+def fillable(schema: Mapping[str, Any]) -> bool:
+    """Whether all arguments are texts, numbers and choices."""
+    properties = schema.get("properties", {})
+    return (
+        all(isinstance(part, Mapping) and _simple(part) for part in properties.values())
+        and not set(schema.get("required", ())) - properties.keys()
+    )
 
 
 _ABSENT = object()

@@ -28,12 +28,12 @@ _TALK = (
     "The meaning of something.",
 )
 _NEAREST_TALK = 2
-_THRESHOLD = -0.04
+_THRESHOLD = -0.05
 """What a tool must be nearer by than talk is; like the weights below from the requests of tests/benchmarks/tool_prompts_dev.py."""
 
 _MISSING_NUMBER, _SPARE_NUMBER, _MISSING_CHOICE = 0.3, 0.05, 0.15
 _TAKES_NOTHING, _SPARE_VALUE, _CHOICE, _TIME = 0.1, 0.08, 0.1, 0.1
-_CLOSE, _FILLED = 0.15, 0.05
+_CLOSE, _FILLED = 0.15, 0.08
 _BADLY, _UNKNOWN, _WELL = -2.0, 1.0, 2.5
 _SHOWN = 300
 _LONGEST = 1000

@@ -17,7 +17,7 @@ from agentnb.adapters.openvino.spans import ARTICLES, FUNCTION_WORDS, Number, Sp
 Embed = Callable[[Sequence[str]], Awaitable[list[list[float]]]]
 
 _PRIOR = {"quoted": 2.0, "colon": 1.7, "code": 1.3, "name": 1.2, "time": 0.4, "words": 0.6, "phrase": 0.2}
-_EACH_WORD, _WORDS = 0.15, 5
+_EACH_WORD, _WORDS = 0.1, 5
 _OF_TOOL = -0.9
 _NEARNESS = 1.5
 _LEFT_OVER = -0.35

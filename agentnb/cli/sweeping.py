@@ -31,9 +31,9 @@ def sweep(*, watch: bool, as_json: bool) -> None:
 
 
 async def _sweep(runtime: Runtime) -> list[str]:
-    from agentnb.runtime import workflow_runs
+    from agentnb.runtime import sweeping, workflow_runs
 
-    return await workflow_runs.sweep(runtime, workflow_runs.WorkflowOptions(attended=False))
+    return await sweeping.sweep(runtime, workflow_runs.WorkflowOptions(attended=False))
 
 
 async def _watch(runtime: Runtime, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from agentnb.runtime import workflow_runs
 from agentnb.runtime.agent import Agent
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.runtime import Runtime, current
+from agentnb.runtime.stale import stale_steps
 from agentnb.runtime.workflow_definitions import Finder, Ready, make_ready
 from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.runtime.workflow_runs import WorkflowOptions
@@ -350,7 +351,7 @@ class Workflow:
 
     def stale(self, run_id: str) -> list[str]:
         """The steps that ``run(rerun=RUN)`` would run: those that were edited since, and what needs them."""
-        return workflow_runs.stale(self.runtime, run_id, self.ready())
+        return stale_steps(self.runtime, run_id, self.ready())
 
     def __repr__(self) -> str:
         parts = self._data.get("steps") or self._data.get("states") or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, reduce
 from operator import getitem
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnb import plugins
-from agentnb.agents import portable
+from agentnb.agents import portable, schemas
 from agentnb.agents import spec as agent_specs
 from agentnb.agents.spec import AgentSpec
 from agentnb.errors import AgentNBError, UnknownName
@@ -157,6 +157,40 @@ def _drafted(runtime: Runtime, definition: Definition) -> Workflow:
     workflow = Workflow.from_dict(definition.spec["document"], runtime=runtime)
     workflow.folder = Path(definition.spec["folder"])
     return workflow
+
+
+def checked_inputs(spec: WorkflowSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs with their defaults, checked against their schemas.
+
+    Raises:
+        WorkflowError: One is missing, unknown, or doesn't fit; the message names all of them.
+    """
+    if not isinstance(inputs, Mapping):
+        raise WorkflowError(f"the inputs of {spec.name!r} are a {type(inputs).__name__}, not a mapping: write input: {{NAME: …}}")
+    declared, problems, given = spec.inputs, [], {}
+    problems += [f"{name}: unknown; there are: {', '.join(declared) or 'none'}" for name in inputs if name not in declared]
+    for name, schema in declared.items():
+        if name not in inputs and "default" not in schema:
+            problems.append(f"{name}: missing ({schema.get('description') or schema.get('type', 'anything')})")
+            continue
+        given[name] = inputs[name] if name in inputs else schema["default"]
+        problems += [f"{name}: {misfit}" for misfit in (schemas.misfits(schema, given[name]) if schema else ())]
+    if problems:
+        raise WorkflowError(f"the inputs of {spec.name!r} don't fit: {'; '.join(problems)}")
+    return given
+
+
+def known_steps(spec: WorkflowSpec, names: Iterable[str]) -> list[str]:
+    """The names, all of which have to be steps.
+
+    Raises:
+        WorkflowError: One is none.
+    """
+    known, found = spec.actions(), list(names)
+    for name in found:
+        if name not in known:
+            raise WorkflowError(f"no step {name!r} in {spec.name!r}; there are: {', '.join(known)}")
+    return found
 
 
 class Finder:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ from agentnb.ports.store import FINAL, Definition, Event, Fence, Run, RunChange,
 from agentnb.runtime import agent_runs
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.watch import ActiveRun
-from agentnb.runtime.workflow_definitions import Ready, load
+from agentnb.runtime.workflow_definitions import Ready, checked_inputs, known_steps, load
 from agentnb.runtime.workflow_results import WorkflowRun, made, result_of, usage_of
 from agentnb.secrets import to_json
 from agentnb.workflows.asking import child_ticket
@@ -41,14 +40,13 @@ from agentnb.workflows.job import Job, Past, Presenter
 from agentnb.workflows.kinds.call import Kind
 from agentnb.workflows.ledger import Ledger, tell
 from agentnb.workflows.machine import MachineExecutor
-from agentnb.workflows.spec import WorkflowError, WorkflowSpec, adapter
-from agentnb.workflows.trace import Identity, StepRecord, place_of, steps_of
+from agentnb.workflows.spec import adapter
+from agentnb.workflows.trace import Identity, StepRecord, steps_of
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
 
 
-_log = logging.getLogger(__name__)
 _GRACE_SECONDS = 5.0
 _OPEN = frozenset({"running", "waiting", "queued"})
 
@@ -140,7 +138,7 @@ def queue(
         WorkflowError: The inputs don't fit, or there is no such step.
     """
     spec = adapter().validate_python(definition.spec["document"])
-    names = _known(spec, start)
+    names = known_steps(spec, start)
     run = Run(
         id=new_run_id("workflow"),
         kind="workflow",
@@ -260,45 +258,9 @@ async def rerun(
 
 def _before(runtime: Runtime, source: str, ready: Ready, start: Iterable[str]) -> Past:
     """What a run takes over from an earlier one."""
-    names = _known(ready.spec, start)
+    names = known_steps(ready.spec, start)
     fresh = ready.graph.downstream(names) if ready.spec.kind == "dag" else set(names)
     return Past(source=source, steps=steps_of(runtime.store.events(source)), fresh=frozenset(fresh))
-
-
-def _known(spec: WorkflowSpec, names: Iterable[str]) -> list[str]:
-    """The names, all of which have to be steps.
-
-    Raises:
-        WorkflowError: One is none.
-    """
-    known, found = spec.actions(), list(names)
-    for name in found:
-        if name not in known:
-            raise WorkflowError(f"no step {name!r} in {spec.name!r}; there are: {', '.join(known)}")
-    return found
-
-
-def stale(runtime: Runtime, run_id: str, ready: Ready) -> list[str]:
-    """The steps that a ``rerun`` would run: edited, not finished then, or behind one of these.
-
-    Of a state machine, those that were edited since they last ran; what it does after them can't be known.
-    """
-    records = steps_of(runtime.store.events(runtime.store.run(run_id).id))
-    latest = {place_of(name): record for name, record in records.items()}
-    machine = ready.spec.kind != "dag"
-    changed = [name for name in ready.spec.actions() if _is_stale(latest.get(name), ready.fingerprints[name], machine=machine)]
-    behind = set(changed) if machine else ready.graph.downstream(changed)
-    return [name for name in ready.spec.actions() if name in behind]
-
-
-def _is_stale(record: StepRecord | None, fingerprint: str, *, machine: bool) -> bool:
-    if record is None:
-        return not machine
-    return record.status not in ("completed", "skipped") or bool(record.usage.get("failed")) or _edited(record, fingerprint)
-
-
-def _edited(record: StepRecord, fingerprint: str) -> bool:
-    return record.status == "completed" and record.fingerprint != fingerprint
 
 
 def get(runtime: Runtime, run_id: str) -> WorkflowRun:
@@ -393,43 +355,6 @@ def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data:
         raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {'; '.join(map(str, found))}")
 
 
-async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
-    """Go on with runs whose timer or deadline is due, and with those whose process died; the IDs of those that were taken.
-
-    Those that other processes take at the same time are left to them.
-    """
-
-    async def one(run: Run) -> str:
-        try:
-            if run.kind == "agent":
-                await agent_runs.resume(runtime, run.id)
-            else:
-                await resume(runtime, run.id, options)
-        except LeaseLost:
-            return ""
-        except Exception as error:
-            if runtime.store.run(run.id).attempt == run.attempt:
-                _complain(run.id, f"{type(error).__name__}: {error}")
-                return ""
-        return run.id
-
-    return [name for name in await asyncio.gather(*map(one, overdue(runtime))) if name]
-
-
-def overdue(runtime: Runtime) -> list[Run]:
-    """The runs that a sweep would take: due, queued by a process that died, or begun by one; of agents only those that were queued."""
-    lost = [run for status in ("running", "queued") for run in runtime.store.runs(status=status, limit=1000, whole=False)]
-    due = runtime.store.due(time.time(), limit=1000)
-    found = [root(runtime, run) for run in [*due, *lost] if run.kind == "workflow" or (run.kind, run.status) == ("agent", "queued")]
-    return list({run.id: run for run in found if not runtime.is_alive(run) and run.status not in FINAL}.values())
-
-
-@lru_cache(1000)
-def _complain(run_id: str, problem: str) -> None:
-    """Say once why nobody goes on with a run here."""
-    _log.warning("can't go on with run %s: %s", run_id, problem)
-
-
 def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None) -> None:
     """End a run that no process executes, and what it had started: with the error, or as cancelled."""
     run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
@@ -452,27 +377,6 @@ def _end_child(runtime: Runtime, record: StepRecord) -> None:
     child = _maybe(runtime, record.child) if record.child else None
     if child is not None and child.status not in FINAL and not runtime.is_alive(child):
         (agent_runs.end_ownerless if child.kind == "agent" else end_ownerless)(runtime, child)
-
-
-def checked_inputs(spec: WorkflowSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs with their defaults, checked against their schemas.
-
-    Raises:
-        WorkflowError: One is missing, unknown, or doesn't fit; the message names all of them.
-    """
-    if not isinstance(inputs, Mapping):
-        raise WorkflowError(f"the inputs of {spec.name!r} are a {type(inputs).__name__}, not a mapping: write input: {{NAME: …}}")
-    declared, problems, given = spec.inputs, [], {}
-    problems += [f"{name}: unknown; there are: {', '.join(declared) or 'none'}" for name in inputs if name not in declared]
-    for name, schema in declared.items():
-        if name not in inputs and "default" not in schema:
-            problems.append(f"{name}: missing ({schema.get('description') or schema.get('type', 'anything')})")
-            continue
-        given[name] = inputs[name] if name in inputs else schema["default"]
-        problems += [f"{name}: {misfit}" for misfit in (schemas.misfits(schema, given[name]) if schema else ())]
-    if problems:
-        raise WorkflowError(f"the inputs of {spec.name!r} don't fit: {'; '.join(problems)}")
-    return given
 
 
 async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOptions, past: Past) -> WorkflowRun:

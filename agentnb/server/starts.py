@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from agentnb.errors import ConfigurationError, IllegalTransition, LeaseLost
 from agentnb.ports.store import FINAL, Definition, Run
 from agentnb.runtime import workflow_runs
+from agentnb.runtime.stale import stale_steps
 from agentnb.runtime.workflow_definitions import Ready, draft
 from agentnb.server.documents import sound
 from agentnb.server.executions import NewExecution, ask, folder_of
@@ -137,7 +138,7 @@ def stale(call: Call, run_id: str, body: Source) -> Stale:
     ready = Ready(
         spec, Path(definition.spec["folder"]), fingerprints=definition.spec.get("fingerprints") or dict.fromkeys(spec.actions(), "")
     )
-    return Stale(stale=workflow_runs.stale(call.runtime, run.id, ready))
+    return Stale(stale=stale_steps(call.runtime, run.id, ready))
 
 
 def delete(call: Call, run_id: str) -> DeletedRuns:

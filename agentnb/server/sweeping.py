@@ -11,9 +11,9 @@ from pathlib import Path
 
 from agentnb.errors import AgentNBError
 from agentnb.ports.store import Run
-from agentnb.runtime import workflow_runs
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.runtime import Runtime
+from agentnb.runtime.sweeping import overdue
 from agentnb.server import metrics
 from agentnb.server.spawning import Spawner
 
@@ -76,7 +76,7 @@ class Sweeper:
         """Have a process take what is due; the runs for which one was started."""
         self._processes = [process for process in self._processes if process.poll() is None]
         held = self._spawner.held
-        found = {run.id: run for run in workflow_runs.overdue(self._runtime) if run.id not in held}
+        found = {run.id: run for run in overdue(self._runtime) if run.id not in held}
         due = [run for run in found.values() if self._may_try(run)]
         if due:
             self._processes.append(self._spawner.sweep(self._folder))

@@ -14,7 +14,7 @@ import agentnb as anb
 from agentnb.cli.app import app
 from agentnb.errors import ConfigurationError, DefinitionError, IllegalTransition, LeaseLost, PolicyDenied
 from agentnb.ports.store import RunChange
-from agentnb.runtime import agent_runs, workflow_runs
+from agentnb.runtime import agent_runs, sweeping, workflow_runs
 from agentnb.runtime.runtime import Runtime
 from agentnb.runtime.workflow_definitions import draft
 from agentnb.runtime.workflow_runs import WorkflowOptions
@@ -123,9 +123,9 @@ async def test_a_sweep_takes_what_was_queued_and_left_alone(runtime: Runtime, tm
     workflow, agent = queued(runtime, tmp_path, who="Ada"), agent_runs.queue(runtime, anb.Agent("greeter").initialize(), "Hi").id
     for run_id in (workflow, agent):
         left_alone(runtime, run_id)
-    assert set(await workflow_runs.sweep(runtime, OPTIONS)) == {workflow, agent}
+    assert set(await sweeping.sweep(runtime, OPTIONS)) == {workflow, agent}
     assert {run.status for run in runtime.runs()} == {"completed"}
-    assert workflow_runs.overdue(runtime) == []
+    assert sweeping.overdue(runtime) == []
 
 
 async def test_a_queued_run_is_begun_once(runtime: Runtime, tmp_path: Path) -> None:

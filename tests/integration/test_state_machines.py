@@ -11,7 +11,7 @@ import pytest
 
 import agentnb as anb
 from agentnb.errors import ConfigurationError, IllegalTransition
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import sweeping, workflow_runs
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.dag import StepError
 from agentnb.workflows.machine import FailedState, NoTransition, TooManyTransitions
@@ -186,9 +186,9 @@ async def test_timers_fire_also_when_the_process_that_began_is_gone() -> None:
     stored = runtime.store.run(run.id)
     assert stored.owner == ""
     assert 3590 < stored.wake_at - time.time() < 3601
-    assert await workflow_runs.sweep(runtime, WorkflowOptions()) == []
+    assert await sweeping.sweep(runtime, WorkflowOptions()) == []
     _age(runtime, run.id, 3601)
-    assert await workflow_runs.sweep(runtime, WorkflowOptions()) == [run.id]
+    assert await sweeping.sweep(runtime, WorkflowOptions()) == [run.id]
     assert workflow_runs.get(runtime, run.id).status == "completed"
 
 
@@ -210,10 +210,10 @@ async def test_a_question_has_a_deadline_and_is_escalated() -> None:
     runtime = anb.current()
     assert run.waiting[0].question["assignee"] == "ann"  # type: ignore[index]
     _age(runtime, run.id, 3601)
-    assert await workflow_runs.sweep(runtime, WorkflowOptions()) == [run.id]
+    assert await sweeping.sweep(runtime, WorkflowOptions()) == [run.id]
     assert workflow_runs.get(runtime, run.id).waiting[0].question["assignee"] == "bob"  # type: ignore[index]
     _age(runtime, run.id, 3601)
-    await workflow_runs.sweep(runtime, WorkflowOptions())
+    await sweeping.sweep(runtime, WorkflowOptions())
     ended = workflow_runs.get(runtime, run.id)
     assert (ended.status, ended.outputs, ended.steps["ask"].outcome) == ("completed", {"ok": False}, "rejected")
 

@@ -14,7 +14,7 @@ import pytest
 
 import agentnb as anb
 from agentnb.errors import LeaseLost, StoreError
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import sweeping, workflow_runs
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.trace import StepRecord, steps_of
 
@@ -106,7 +106,7 @@ async def test_a_hundred_runs_killed_at_random_moments(place: Path) -> None:
     before = {run.id: steps_of(runtime.events(run.id)) for run in lost}
     done = log_of(place)
     decider = Decider()
-    taken = await workflow_runs.sweep(runtime, WorkflowOptions(presenter=decider))
+    taken = await sweeping.sweep(runtime, WorkflowOptions(presenter=decider))
     assert sorted(taken) == sorted(run.id for run in lost)
     after = log_of(place)
     for run in lost:

@@ -15,7 +15,7 @@ import pytest
 import agentnb as anb
 from agentnb.errors import ConfigurationError, ExecutionCancelled, IllegalTransition, StoreError
 from agentnb.ports.store import FINAL, Event
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import sweeping, workflow_runs
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.dag import StepError
 
@@ -165,7 +165,7 @@ async def test_a_sub_workflow_waits_for_one_timer_after_the_other() -> None:
     runtime = anb.current()
     for status in ("waiting", "completed"):
         let_time_pass(7300)
-        assert await asyncio.wait_for(workflow_runs.sweep(runtime, OPTIONS), 10) == [run.id]
+        assert await asyncio.wait_for(sweeping.sweep(runtime, OPTIONS), 10) == [run.id]
         assert runtime.get(run.id).status == status
         assert len(runtime.events(run.id)) < 20
 
@@ -196,9 +196,9 @@ async def test_an_answer_whose_giver_dies_is_acted_on_by_a_sweep() -> None:
     runtime = anb.current()
     run = await anb.Workflow("outer").add("sub", workflow=inner).run()
     assert workflow_runs.answer(runtime, run.id, "ask", "approve")
-    assert await workflow_runs.sweep(runtime, OPTIONS) == []
+    assert await sweeping.sweep(runtime, OPTIONS) == []
     let_time_pass(6)
-    assert await workflow_runs.sweep(runtime, OPTIONS) == [run.id]
+    assert await sweeping.sweep(runtime, OPTIONS) == [run.id]
     assert runtime.get(run.id).status == "completed"
 
 
@@ -294,7 +294,7 @@ async def test_a_run_that_cannot_be_loaded_harms_no_other() -> None:
     connection = runtime.store._open()  # type: ignore[attr-defined]
     connection.execute("UPDATE definitions SET spec = replace(spec, '\"prompt\"', '\"was\"') WHERE name = 'one'")
     let_time_pass(3700)
-    assert await workflow_runs.sweep(runtime, OPTIONS) == [runs[1].id]
+    assert await sweeping.sweep(runtime, OPTIONS) == [runs[1].id]
     assert runtime.get(runs[1].id).status == "completed"
 
 
@@ -311,7 +311,7 @@ flow.state("B", final=True).run_sync(attended=True, listener=lambda event: event
     connection = runtime.store._open()  # type: ignore[attr-defined]
     connection.execute("UPDATE runs SET lease_until = lease_until - 60")
     let_time_pass(3700)
-    assert await workflow_runs.sweep(runtime, OPTIONS) == [run.id]
+    assert await sweeping.sweep(runtime, OPTIONS) == [run.id]
     assert runtime.get(run.id).status == "completed"
 
 

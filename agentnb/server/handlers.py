@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from http.client import responses
 from typing import Any
 
@@ -43,7 +44,8 @@ class RouteHandler(APIHandler):
         """Answer a request that is allowed."""
         started, problem = time.perf_counter(), None
         try:
-            self.service.start()
+            if route.noun != "health":
+                self.service.start()
             call = Call(self.service, self._user(), self._allowed)
             arguments: dict[str, Any] = {**parts, **self._parsed(route)}
             if route.stream:
@@ -128,8 +130,10 @@ class RouteHandler(APIHandler):
 
     def _user(self) -> str:
         """Who asks; where the server knows no names, and makes some up, the one that the process runs for."""
-        named = not type(self.identity_provider).__module__.startswith("jupyter_server.")
-        return str(self.current_user.username) if named else self.service.runtime.settings.user
+        if type(self.identity_provider).__module__.startswith("jupyter_server."):
+            with suppress(AgentNBError):
+                return self.service.runtime.settings.user
+        return str(self.current_user.username)
 
     async def _allowed(self, action: str, resource: str) -> bool:
         return bool(await ensure_async(self.authorizer.is_authorized(self, self.current_user, action, resource)))

@@ -51,9 +51,11 @@ def live(call: Call) -> Live:
     return Live()
 
 
-def ready(call: Call) -> Reply[Ready]:
+async def ready(call: Call) -> Reply[Ready]:
     """Say whether the journal can be read, and whether events, processes and the sweep go on; 503 with the reasons where not."""
-    checks = [_store(call), *(Check(name=name, ok=not reason, reason=reason) for name, reason in call.service.problems().items())]
+    checks = [_started(call)]
+    if checks[0].ok:
+        checks += [Check(name=name, ok=not reason, reason=reason) for name, reason in call.service.problems().items()]
     sound = all(check.ok for check in checks)
     return Reply(Ready(status="ok" if sound else "failing", checks=checks), status=200 if sound else 503)
 
@@ -82,8 +84,10 @@ def openapi(call: Call) -> Any:
     return document(ROUTES, call.service.base)
 
 
-def _store(call: Call) -> Check:
+def _started(call: Call) -> Check:
+    """Whether the settings are right, and the store can be read."""
     try:
+        call.service.start()
         call.runtime.store.position()
     except AgentNBError as error:
         return Check(name="store", ok=False, reason=str(error))

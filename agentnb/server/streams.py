@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 10.0
 RETRY_MILLISECONDS = 1000
+STALL_SECONDS = 30.0
+"""How long a client may read nothing of what it is sent."""
 
 
 async def follow(service: Service, run_id: str, after: int | None) -> AsyncGenerator[Message | None, None]:
@@ -80,8 +82,12 @@ async def send(handler: RouteHandler, call: Call, run_id: str, query: StreamQuer
         async with aclosing(follow(service, run_id, after)) as messages:
             async for message in messages:
                 handler.write(": alive\n\n" if message is None else as_sse(message))
-                await handler.flush()
+                async with asyncio.timeout(STALL_SECONDS):
+                    await handler.flush()
     except StreamClosedError:
+        return
+    except TimeoutError:
+        handler.request.connection.stream.close()  # type: ignore[union-attr]
         return
     await handler.finish()
 

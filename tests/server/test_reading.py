@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.server.runs import Runs
 
@@ -56,3 +58,112 @@ def test_an_unknown_run_is_a_problem_with_its_mend(api: httpx2.Client) -> None:
     problem = response.json()
     assert problem["type"] == "urn:agentnb:RunNotFound"
     assert "agentnb runs list" in problem["detail"]
+
+
+def test_pages_follow_one_another(api: httpx2.Client, runs: Runs) -> None:
+    every = [run["id"] for run in got(api, "/runs", limit=500)["runs"]]
+    assert {runs.agent, runs.waiting, runs.failed, runs.machine} <= set(every)
+    paged, cursor = [], ""
+    while True:
+        page = got(api, "/runs", limit=2, cursor=cursor)
+        paged += [run["id"] for run in page["runs"]]
+        cursor = page["next"]
+        if not cursor:
+            break
+    assert paged == every
+    assert api.get("/runs", params={"cursor": "nonsense"}).status_code == 400
+    names = [agent["name"] for agent in got(api, "/agents")["agents"]]
+    first = got(api, "/agents", limit=1)
+    assert [first["agents"][0]["name"], *(agent["name"] for agent in got(api, "/agents", cursor=first["next"])["agents"])] == names
+
+
+def test_runs_are_filtered(api: httpx2.Client, runs: Runs) -> None:
+    assert [run["id"] for run in got(api, "/runs", name="broken", status="failed")["runs"]][-1] == runs.failed
+    assert got(api, "/runs", kind="job")["runs"] == []
+    whole = got(api, f"/runs/{runs.agent}")
+    later = got(api, "/runs", since=whole["started_at"])["runs"]
+    assert runs.agent in [run["id"] for run in later]
+    assert runs.agent not in [run["id"] for run in got(api, "/runs", until=whole["started_at"])["runs"]]
+    assert api.get("/runs", params={"status": "lost"}).status_code == 422
+    assert api.get("/runs", params={"stauts": "failed"}).json()["fields"][0]["field"] == "stauts"
+
+
+def test_what_lab_adds_against_caches_is_no_parameter(api: httpx2.Client) -> None:
+    assert api.get("/runs?1795623347549").status_code == 200
+    assert api.get("/health/live?1795623347549").status_code == 200
+
+
+def test_a_version_is_sent_once(api: httpx2.Client) -> None:
+    first = api.get("/workflows/letter to all")
+    version, tag = first.json()["version"], first.headers["etag"]
+    assert tag == f'"{version}"'
+    for path in ("/workflows/letter to all", f"/workflows/letter to all/versions/{version}"):
+        again = api.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+        assert api.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert got(api, f"/workflows/letter to all/versions/{version}/plan")["phases"] == [["write"], ["review"], ["send"]]
+    assert api.get(f"/workflows/broken/versions/{version}").status_code == 404
+    assert api.get("/workflows/nothing/versions").status_code == 404
+
+
+def test_a_text_is_checked_with_places_and_mends(api: httpx2.Client) -> None:
+    text = "name: x\nsteps:\n  a: {shell: {command: 'true'}}\n  b: {shell: {command: 'true'}, needs: [c]}\n"
+    found = api.post("/documents/validate", json={"text": text, "file": "x.yaml"}).json()
+    assert found["ok"] is False
+    finding = found["findings"][0]
+    assert (finding["line"], finding["file"], finding["severity"]) == (4, "x.yaml", "error")
+    assert finding["mend"]
+    planned = api.post("/documents/plan", json={"text": text.replace("[c]", "[a]")}).json()
+    assert (planned["phases"], planned["critical_path"]) == ([["a"], ["b"]], ["a", "b"])
+    assert planned["graph"]["edges"] == [{"source": "a", "target": "b", "kind": "needs", "label": "", "taken": None}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\x00\xff", b"[]", b'{"text": "\\ud800"}', json.dumps({"text": "\0"}).encode(), b'{"text": ' + b'"x' * 5 + b'"}'],
+)
+def test_bodies_that_are_none_are_problems(api: httpx2.Client, body: bytes) -> None:
+    response = api.post("/documents/plan", content=body)
+    assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+
+
+def test_a_text_that_is_too_large_is_refused(api: httpx2.Client) -> None:
+    assert api.post("/documents/validate", json={"text": "x" * 10_000_001}).status_code == 422
+    assert api.post("/documents/validate", json={"text": "ä" * 6_000_000}).json()["ok"] is False
+
+
+def test_metrics_are_in_jupyters_own_registry(api: httpx2.Client) -> None:
+    for address in ("/metrics", str(api.base_url).replace("agentnb/api/v1/", "metrics")):
+        text = api.get(address).text
+        assert 'agentnb_runs{kind="agent",status="completed"}' in text
+        assert "agentnb_request_duration_seconds_bucket" in text
+
+
+def test_a_report_is_written_in_each_format(api: httpx2.Client, runs: Runs) -> None:
+    assert got(api, f"/runs/{runs.failed}/report")["report"]["status"] == "failed"
+    for form in ("text", "markdown", "html"):
+        assert "no paper" in got(api, f"/runs/{runs.failed}/report", format=form)["text"]
+    refused = api.get(f"/runs/{runs.agent}/report")
+    assert (refused.status_code, refused.json()["type"]) == (400, "urn:agentnb:ConfigurationError")
+
+
+def test_two_runs_are_compared(api: httpx2.Client, runs: Runs) -> None:
+    found = got(api, f"/runs/{runs.failed}/diff/{runs.failed}")
+    assert (found["same"], found["counts"]) == (True, {"same": 2})
+    assert api.get(f"/runs/{runs.failed}/diff/{runs.agent}").status_code == 400
+
+
+def test_everything_else_that_can_be_read_is_there(api: httpx2.Client, runs: Runs) -> None:
+    assert {template["name"] for template in got(api, "/templates")["templates"]} >= {"support", "research"}
+    assert "support.workflow.yaml" in got(api, "/templates/support")["documents"]
+    assert got(api, "/documents/schema")["schema"]["$schema"]
+    assert [step["id"] for step in got(api, f"/runs/{runs.waiting}/steps")["steps"]] == ["write", "review"]
+    assert got(api, f"/runs/{runs.waiting}/questions")["questions"][0]["step_id"] == "review"
+    assert got(api, f"/executions/{runs.agent}")["text"] == "2.1 million."
+    assert runs.agent in [run["id"] for run in got(api, "/executions", limit=500)["runs"]]
+    assert got(api, "/summary")["runs"]["workflow"]["waiting"] >= 1
+    events = got(api, f"/runs/{runs.agent}/events", limit=2)
+    assert [event["type"] for event in events["events"]] == ["agent.executing", "agent.model_called"]
+    assert got(api, "/events", after=events["next"], limit=1)["events"][0]["seq"] > events["next"]
+    assert "openai:gpt-5" in {model["name"] for model in got(api, "/models")["models"]}
+    assert got(api, "/workflows", name="machine")["workflows"][0]["kind"] == "state_machine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -19,6 +20,8 @@ import pytest
 TOKEN = "secret-token"
 BASE = "/a%40b/"
 API = f"{BASE}agentnb/api/v1"
+OTHERS = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
+"""Extensions that take time to start, and that no test here needs."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -29,8 +32,10 @@ def jupyter_server(
     """A server whose files lie in ``folder``; its client knows the token and the API's address."""
     home = folder.parent / f"{folder.name}-jupyter"
     enabled = home / "config/jupyter_server_config.d"
-    enabled.mkdir(parents=True)
+    enabled.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "agentnb/server/jupyter_server_config.json", enabled / "agentnb.json")
+    others = {"ServerApp": {"jpserver_extensions": dict.fromkeys(OTHERS, False)}}
+    (enabled / "others.json").write_text(json.dumps(others))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

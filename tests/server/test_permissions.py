@@ -24,16 +24,17 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def denied(asked: Path, store: Path, runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    option = "--ServerApp.authorizer_class=tests.support.authorizers.Denies"
+    """A server where only readers may anything."""
+    option = "--ServerApp.authorizer_class=tests.support.authorizers.ByRole"
     with jupyter_server(tmp_path_factory.mktemp("denied"), store, option, env={"ASKED": str(asked)}, ready=403) as client:
         yield client
 
 
-@pytest.fixture(scope="module")
-def reader(store: Path, runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    option = "--ServerApp.authorizer_class=tests.support.authorizers.OnlyReads"
-    with jupyter_server(tmp_path_factory.mktemp("reader"), store, option) as client:
-        yield client
+@pytest.fixture
+def reader(denied: httpx2.Client) -> Iterator[httpx2.Client]:
+    denied.headers["X-Role"] = "reader"
+    yield denied
+    del denied.headers["X-Role"]
 
 
 def request(client: httpx2.Client, route: Route, **headers: str) -> httpx2.Response:

@@ -9,12 +9,11 @@ import httpx2
 import pytest
 
 from agentnb.adapters.sqlite import SQLiteStore
-from agentnb.config import load
 from agentnb.ports.store import FINAL, RunChange
-from agentnb.runtime.runtime import Runtime
 from agentnb.runtime.workflow_definitions import draft
 from agentnb.runtime.workflow_runs import queue
 from agentnb.workflows.spec import adapter
+from tests.server.runs import Runs
 from tests.support.jupyter_server import jupyter_server, until
 
 WAITS = """\
@@ -49,24 +48,18 @@ def test_a_run_outlives_the_server_that_started_it(folder: Path, tmp_path: Path)
     reading.close()
 
 
-def test_two_servers_do_nothing_twice(folder: Path, tmp_path: Path) -> None:
-    store = tmp_path / "own"
-    runtime = Runtime(load(folder, store=store))
+def test_two_servers_do_nothing_twice(api: httpx2.Client, runs: Runs, store: Path, folder: Path) -> None:
+    runtime = runs.runtime
     spec = adapter().validate_python({"name": "once", "steps": {"a": {"shell": {"command": "echo x >> done.txt"}}}})
-    runs = [queue(runtime, draft(spec, folder), {}).id for _ in range(3)]
-    with jupyter_server(folder, store) as one:
-        second = tmp_path / "second"
-        second.mkdir()
-        with jupyter_server(second, store) as other:
-            for run_id in runs:
-                runtime.store.write(RunChange(run_id, {"owner": "", "lease_until": 0.0}))
-            for client, run_id in zip((one, other, one), runs, strict=True):
-                until(lambda client=client, run_id=run_id: client.get(f"/runs/{run_id}").json()["status"] == "completed")
-            assert one.get("/runs").json() == other.get("/runs").json()
+    queued = [queue(runtime, draft(spec, folder), {}).id for _ in range(3)]
+    with jupyter_server(folder, store) as other:
+        for run_id in queued:
+            runtime.store.write(RunChange(run_id, {"owner": "", "lease_until": 0.0}))
+        for client, run_id in zip((api, other, api), queued, strict=True):
+            until(lambda client=client, run_id=run_id: client.get(f"/runs/{run_id}").json()["status"] == "completed")
     assert (folder / "done.txt").read_text() == "x\n" * 3
-    for run_id in runs:
+    for run_id in queued:
         assert [event.type for event in runtime.events(run_id)].count("workflow.started") == 1
-    runtime.close()
 
 
 def test_wrong_settings_are_told_by_every_route_until_they_are_mended(folder: Path, tmp_path: Path) -> None:

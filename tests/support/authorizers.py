@@ -1,4 +1,4 @@
-"""Authorizers for the tests of permissions."""
+"""An authorizer for the tests of permissions."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ from typing import Any
 from jupyter_server.auth import Authorizer
 
 
-class Denies(Authorizer):
-    """Allows nothing, and writes down what it was asked for."""
+class ByRole(Authorizer):
+    """Allows a reader what changes nothing, everybody else nothing; writes down what it was asked for."""
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
         with Path(os.environ["ASKED"]).open("a") as file:
             file.write(f"{handler.request.method} {handler.request.path} {action} {resource}\n")
-        return False
-
-
-class OnlyReads(Authorizer):
-    """Allows what changes nothing."""
-
-    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
-        return action == "read"
+        return handler.request.headers.get("X-Role") == "reader" and action == "read"

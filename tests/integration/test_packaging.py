@@ -76,6 +76,7 @@ def test_binder(tmp_path: Path) -> None:
         page = fetch(f"{address}/lab")
         config = json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
         extension = next(entry for entry in config["federated_extensions"] if entry["name"] == EXTENSION)
+        assert json.loads(fetch(f"{address}/agentnb/api/v1/health/ready"))["status"] == "ok"
         assert EXTENSION in fetch(f"{address}/lab/extensions/{EXTENSION}/{extension['load']}")
 
 

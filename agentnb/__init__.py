@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentnb.agents.tools import Context, Tool, tool
     from agentnb.notebook import load_ipython_extension, unload_ipython_extension
+    from agentnb.ports.optimizer import Optimized
     from agentnb.runtime.agent import Agent
+    from agentnb.runtime.performance import optimize
     from agentnb.runtime.results import AgentResult, StreamEvent
     from agentnb.runtime.runtime import Runtime, current, use
     from agentnb.runtime.workflow import Workflow, resume, run
@@ -23,6 +25,7 @@ _MODULES = {
     "Agent": "agentnb.runtime.agent",
     "AgentResult": "agentnb.runtime.results",
     "Context": "agentnb.agents.tools",
+    "Optimized": "agentnb.ports.optimizer",
     "Runtime": "agentnb.runtime.runtime",
     "StreamEvent": "agentnb.runtime.results",
     "Tool": "agentnb.agents.tools",
@@ -30,6 +33,7 @@ _MODULES = {
     "WorkflowRun": "agentnb.runtime.workflow_results",
     "current": "agentnb.runtime.runtime",
     "load_ipython_extension": "agentnb.notebook",
+    "optimize": "agentnb.runtime.performance",
     "resume": "agentnb.runtime.workflow",
     "run": "agentnb.runtime.workflow",
     "tool": "agentnb.agents.tools",
@@ -41,6 +45,7 @@ __all__ = [
     "Agent",
     "AgentResult",
     "Context",
+    "Optimized",
     "Runtime",
     "StreamEvent",
     "Tool",
@@ -48,6 +53,7 @@ __all__ = [
     "WorkflowRun",
     "current",
     "load_ipython_extension",
+    "optimize",
     "resume",
     "run",
     "tool",

@@ -29,6 +29,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "agentnb.executors": {"process": "agentnb.adapters.processes:ProcessExecutor"},
     "agentnb.views": {"graph": "agentnb.notebook.graph_view:show"},
+    "agentnb.optimizers": {"openvino": "agentnb.optimization.work:optimize"},
+    "agentnb.converters": {"gguf": "agentnb.adapters.openvino.gguf:converted"},
     "agentnb.tools": {},
     "agentnb.policies": {},
 }

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agentnb import __version__, plugins
-from agentnb.cli import agents, demo, jobs, models, runs, workflows
+from agentnb.cli import agents, demo, jobs, models, optimize, runs, workflows
 from agentnb.cli.output import FAILED, Json, exit_codes, put, put_table
 from agentnb.notebook import tables
 
@@ -26,6 +26,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(models.app, name="models")
 app.command("run")(agents.run)
 app.command("demo")(demo.demo)
+app.command("optimize")(optimize.optimize)
 kernel = typer.Typer(help="The Jupyter kernel with the extension loaded.", no_args_is_help=True)
 app.add_typer(kernel, name="kernel")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agentnb.notebook import load_ipython_extension, unload_ipython_extension
     from agentnb.ports.optimizer import Optimized
     from agentnb.runtime.agent import Agent
-    from agentnb.runtime.performance import optimize
+    from agentnb.runtime.performance import benchmark, optimize
     from agentnb.runtime.results import AgentResult, StreamEvent
     from agentnb.runtime.runtime import Runtime, current, use
     from agentnb.runtime.workflow import Workflow, resume, run
@@ -31,6 +31,7 @@ _MODULES = {
     "Tool": "agentnb.agents.tools",
     "Workflow": "agentnb.runtime.workflow",
     "WorkflowRun": "agentnb.runtime.workflow_results",
+    "benchmark": "agentnb.runtime.performance",
     "current": "agentnb.runtime.runtime",
     "load_ipython_extension": "agentnb.notebook",
     "optimize": "agentnb.runtime.performance",
@@ -51,6 +52,7 @@ __all__ = [
     "Tool",
     "Workflow",
     "WorkflowRun",
+    "benchmark",
     "current",
     "load_ipython_extension",
     "optimize",

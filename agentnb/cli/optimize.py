@@ -64,7 +64,7 @@ def optimize(
                 pixels=pixels,
                 only=tuple(recipe or ()),
                 force=force,
-                progress=not as_json,
+                progress=not as_json and sys.stderr.isatty(),
             )
         except KeyboardInterrupt:
             stop("interrupted: the same command goes on where it was", INTERRUPTED, as_json=as_json)

@@ -62,15 +62,19 @@ def write_report(folder: Path, facts: Facts, outcomes: Sequence[Outcome]) -> Pat
 
 
 def _write_reports(folder: Path, told: Mapping[str, Any]) -> None:
-    rows = [row for row in told["recipes"] if row["speedup"]]
     _write_json(folder / "report.json", told)
     (folder / "report.md").write_text(
-        report.markdown(told) + "\n![times faster than the original](speed.svg)\n\n![what each recipe lost](gate.svg)\n", encoding="utf-8"
+        report.markdown(told) + "\n![times as fast as the original](speed.svg)\n\n![what each recipe lost](gate.svg)\n", encoding="utf-8"
     )
-    speeds = [(row["recipe"]["name"], float(row["speedup"]), row["status"]) for row in rows]
-    (folder / "speed.svg").write_text(plots.bars("Times faster than the original", speeds, "×", line=1.0), encoding="utf-8")
-    picture = plots.gate(f"What each recipe loses of {told['gate']['metric']}", told["recipes"], told["gate"]["max_drop"])
-    (folder / "gate.svg").write_text(picture, encoding="utf-8")
+    for name, picture in pictures(told).items():
+        (folder / name).write_text(picture, encoding="utf-8")
+
+
+def pictures(told: Mapping[str, Any]) -> dict[str, str]:
+    """SVG by the file's name."""
+    speeds = [(row["recipe"]["name"], float(row["speedup"]), row["status"]) for row in told["recipes"] if row["speedup"]]
+    losses = plots.gate(f"What each recipe loses of {told['gate']['metric']}", told["recipes"], told["gate"]["max_drop"])
+    return {"speed.svg": plots.bars("Times as fast as the original", speeds, "×", line=1.0), "gate.svg": losses}
 
 
 def _write_json(file: Path, value: Any) -> None:

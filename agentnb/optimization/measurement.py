@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-_VISIT_SECONDS = 0.05
+_VISIT_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,14 +20,21 @@ class Metric:
 
     Attributes:
         score: Gets the output and what it is compared with.
-        against: ``target`` is what the data says (the original's output where it says nothing); ``original`` is always the original's
-            output; ``sample`` is the sample's inputs.
+        keep: What it is compared with, of the original's output, the sample's inputs and its target; of a large output only what is needed.
     """
 
     name: str
     score: Score
-    against: str
+    keep: Callable[[Any, Mapping[str, Any], Any], Any]
     description: str
+
+
+def _whole(output: Any, inputs: Mapping[str, Any], target: Any) -> Any:
+    return {name: part.copy() for name, part in output.items()} if isinstance(output, dict) else output.copy()
+
+
+def _target(output: Any, inputs: Mapping[str, Any], target: Any) -> Any:
+    return _whole(output, inputs, target) if target is None else target
 
 
 def _cosine(output: Any, original: Any) -> float:
@@ -46,10 +53,16 @@ def _closeness(output: Any, original: Any) -> float:
     return max(0.0, 1.0 - float(np.sqrt(np.mean((first - second) ** 2))) / scale) if scale else float(not first.any())
 
 
-def _agreement(output: Any, original: Any) -> float:
+def _likeliest(output: Any, inputs: Mapping[str, Any], target: Any) -> Any:
     import numpy as np
 
-    return float(np.mean(np.asarray(output).argmax(-1) == np.asarray(original).argmax(-1)))
+    return np.asarray(output).argmax(-1)
+
+
+def _agreement(output: Any, likeliest: Any) -> float:
+    import numpy as np
+
+    return float(np.mean(np.asarray(output).argmax(-1) == likeliest))
 
 
 def _accuracy(output: Any, target: Any) -> float:
@@ -58,25 +71,41 @@ def _accuracy(output: Any, target: Any) -> float:
     return float(np.mean(np.asarray(output).argmax(-1).ravel() == np.asarray(target).ravel()))
 
 
-def _likelihood(output: Any, inputs: Any) -> float:
+def _tokens(output: Any, inputs: Mapping[str, Any], target: Any) -> tuple[Any, float]:
+    return inputs["input_ids"], _log_probability(output, inputs["input_ids"])
+
+
+def _log_probability(logits: Any, tokens: Any) -> float:
+    """Mean of the logarithm of the probability that each token of a text has after those before it."""
     import numpy as np
 
-    logits, tokens = np.asarray(output, np.float64)[:, :-1], np.asarray(inputs["input_ids"])[:, 1:]
-    top = logits.max(-1, keepdims=True)
-    chosen = np.take_along_axis(logits - top, tokens[..., None], -1)[..., 0]
-    return float(np.exp(np.mean(chosen - np.log(np.exp(logits - top).sum(-1)))))
+    scores, wanted = np.asarray(logits, np.float64)[:, :-1], np.asarray(tokens)[:, 1:]
+    scores = scores - scores.max(-1, keepdims=True)
+    chosen = np.take_along_axis(scores, wanted[..., None], -1)[..., 0]
+    return float(np.mean(chosen - np.log(np.exp(scores).sum(-1))))
+
+
+def _likelihood(output: Any, kept: tuple[Any, float]) -> float:
+    import numpy as np
+
+    return float(np.exp(_log_probability(output, kept[0]) - kept[1]))
 
 
 NAMED = {
     metric.name: metric
     for metric in (
-        Metric("cosine", _cosine, "original", "cosine to the original's output (of an encoder: of the pooled vector)"),
-        Metric("closeness", _closeness, "original", "1 less the root mean square error, relative to the original's output"),
-        Metric("agreement", _agreement, "original", "part of the positions at which the likeliest class is the original's"),
-        Metric("accuracy", _accuracy, "target", "part of the targets that the likeliest class meets"),
-        Metric("likelihood", _likelihood, "sample", "of a language model: mean probability of a text's next token, 1 / perplexity"),
+        Metric("cosine", _cosine, _whole, "cosine to the original's output (of an encoder: of the pooled vector)"),
+        Metric("closeness", _closeness, _whole, "1 less the root mean square error, relative to the original's output"),
+        Metric("agreement", _agreement, _likeliest, "part of the positions at which the likeliest class is the original's"),
+        Metric("accuracy", _accuracy, _target, "part of the targets that the likeliest class meets"),
+        Metric("likelihood", _likelihood, _tokens, "of a language model: how likely texts are for it, a token, the original being 1"),
     )
 }
+
+
+def of_function(score: Score, name: str = "") -> Metric:
+    """A metric of the user's: gets the output and the target, or the original's output where the data has no target."""
+    return Metric(name or getattr(score, "__qualname__", type(score).__name__), score, _target, "the user's function")
 
 
 def named(name: str, kind: str, *, targets: bool) -> Metric:
@@ -103,7 +132,7 @@ def named(name: str, kind: str, *, targets: bool) -> Metric:
         if name == "likelihood" and kind != "llm":
             raise ConfigurationError("--metric likelihood is for language models: use cosine, agreement, accuracy, or a function of yours")
         return NAMED[name]
-    return Metric(name, function(name, "--metric"), "target", "the user's function")
+    return of_function(function(name, "--metric"), name)
 
 
 def function(name: str, option: str) -> Any:

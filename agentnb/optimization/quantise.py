@@ -7,6 +7,7 @@ from typing import Any
 
 from agentnb.errors import OptimizationError
 from agentnb.optimization.data import Sample
+from agentnb.optimization.folders import weight_bytes
 from agentnb.optimization.packages import cause, nncf, without_bars
 from agentnb.optimization.recipes import Recipe
 from agentnb.optimization.sources import Source
@@ -40,7 +41,7 @@ def build(recipe: Recipe, source: Source, calibration: Sequence[Sample], tick: C
                 if recipe.method == "weights"
                 else _ptq(package, recipe, source, calibration, tick)
             )
-    except (KeyboardInterrupt, MemoryError):
+    except (KeyboardInterrupt, MemoryError, OptimizationError):
         raise
     except Exception as error:
         raise OptimizationError(f"nncf can't do it: {cause(error)}") from error
@@ -87,4 +88,9 @@ def _weights(package: Any, recipe: Recipe, source: Source, samples: Sequence[Sam
         given = {"ratio": recipe.ratio, "group_size": recipe.group}
     if recipe.aware:
         given |= {"dataset": _dataset(package, samples, tick), "awq": True, "scale_estimation": True, "subset_size": min(len(samples), 128)}
-    return package.compress_weights(source.model.clone(), mode=package.CompressWeightsMode(recipe.mode), **given)
+    model = source.model.clone()
+    before = weight_bytes(model)
+    model = package.compress_weights(model, mode=package.CompressWeightsMode(recipe.mode), **given)
+    if weight_bytes(model) == before:
+        raise OptimizationError("the weights are quantised already, so that nothing changes")
+    return model

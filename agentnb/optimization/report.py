@@ -90,7 +90,7 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"calibrated by {gate['calibration_samples']}. The original has {gate['original']:.4f}.",
         f"Speed: batch {report['speed']['batch']}, in turn with the original in float32 ({report['speed']['original_ms']['p50']:.3f} ms).",
         "",
-        "| recipe | | times faster | p50 ms | p99 ms | drop | 95 % interval | n | MB | why |",
+        "| recipe | | × as fast | p50 ms | p99 ms | drop | 95 % interval | n | MB | why |",
         "|---|---|---|---|---|---|---|---|---|---|",
         *(_line(row) for row in report["recipes"]),
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from agentnb.ports.optimizer import Progress
 _ROUNDS, _FINAL_ROUNDS = 4, 12
 _FINALISTS = 3
 _TIMED = 4
+_WORTH = 0.85
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,10 @@ class Search:
                 raise OptimizationError(
                     f"the original model's output isn't finite on sample {number}: it is broken before anything was done to it"
                 )
-            against = self._against(sample, output)
+            against = question.metric.keep(output, sample.inputs, sample.target)
             self.reference.append(scored(question.metric, number, output, against))
             self._kept.append(against)
             progress("original: judging", number + 1, len(question.evaluation))
-
-    def _against(self, sample: Sample, output: Any) -> Any:
-        """What a candidate's output is compared with; of a large output only what the metric reads is kept."""
-        kind = self._question.metric.against
-        if kind == "sample":
-            return sample.inputs
-        if kind == "target" and sample.target is not None:
-            return sample.target
-        return {name: part.copy() for name, part in output.items()} if isinstance(output, dict) else output.copy()
 
     def run(self, recipes: Sequence[Recipe]) -> None:
         """Try all that are not known yet; the result is one of them."""
@@ -114,14 +107,24 @@ class Search:
                 same = gate.judge(self.reference, self.reference, self._question.max_drop)
                 return Outcome(recipe, "passed", "", same, 1.0, None, size)
             candidate = self._compiled(recipe)
-            verdict = self._judge(recipe, candidate)
             times = self._measure({recipe.name: candidate}, _ROUNDS)
+            speedup, milliseconds = _speed(times, recipe.name)
+            slower = self._slower(speedup)
+            if slower:
+                return Outcome(recipe, "left out", slower, None, speedup, milliseconds, size)
+            verdict = self._judge(recipe, candidate)
         except OptimizationError as error:
             if self._fatal(error):
                 raise
             return Outcome(recipe, "failed", str(error))
-        speedup, milliseconds = _speed(times, recipe.name)
         return Outcome(recipe, "passed" if verdict.passed else "rejected", verdict.reason, verdict, speedup, milliseconds, size)
+
+    def _slower(self, speedup: float) -> str:
+        """Where the time is limited: why a recipe isn't worth judging, or empty."""
+        best = self._best()
+        if math.isinf(self._question.deadline) or not best or speedup > _WORTH * best[0].speedup:
+            return ""
+        return f"slower than {best[0].recipe.name}, which passed; not judged, for the time is limited"
 
     def _fatal(self, error: OptimizationError) -> bool:
         """A disk that can't be written is nobody's fault but the disk's: no recipe is to blame."""

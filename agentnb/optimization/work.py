@@ -91,7 +91,7 @@ def _example(value: Any) -> dict[str, Any]:
 
 def _metric(metric: Any, source: Source, *, targets: bool) -> metrics.Metric:
     if callable(metric):
-        return metrics.Metric(getattr(metric, "__qualname__", type(metric).__name__), metric, "target", "the user's function")
+        return metrics.of_function(metric)
     return metrics.named(str(metric), source.kind, targets=targets)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from agentnb import plugins
 from agentnb.agents.identity import new_run_id
 from agentnb.errors import ConfigurationError, UnknownName
+from agentnb.ports.benchmark import BenchmarkTask
 from agentnb.ports.optimizer import Optimized, Progress, Task
 from agentnb.ports.store import Event, now
 from agentnb.runtime.runtime import Runtime, current
@@ -113,6 +114,75 @@ def optimize(
             result = work(task, shown)
     record(runtime, "optimize", {"folder": str(result.folder.absolute()), **result.report})
     return result
+
+
+def benchmark(
+    *models: Any,
+    against: Sequence[str] = (),
+    device: str = "CPU",
+    batches: Sequence[int] = (1,),
+    lengths: Sequence[int] = (64,),
+    hints: Sequence[str] = ("LATENCY",),
+    streams: Sequence[int] = (0,),
+    threads: Sequence[int] = (0,),
+    precisions: Sequence[str] = ("default",),
+    repetitions: int = 5,
+    seconds: float = 0.2,
+    tokens: int = 64,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    peak: bool = True,
+    progress: Progress | bool = True,
+) -> dict[str, Any]:
+    """Measure models, in turn with their peers, for every combination of what is listed.
+
+    Args:
+        *models: As ``optimize`` takes them, or folders that it wrote; the peers of such a folder run the model that it came from.
+        against: ``onnxruntime``, ``torch``, ``llama.cpp``.
+        device: OpenVINO's name of the device.
+        batches: Samples in one inference.
+        lengths: Tokens of a text; of a language model: of the prompt.
+        hints: ``LATENCY``, ``THROUGHPUT``.
+        streams: How many inferences run beside each other; 0 leaves it to the hint.
+        threads: 0 leaves them to OpenVINO and to the peer.
+        precisions: ``default``, ``f32``, ``bf16``.
+        repetitions: Rounds in which each combination has its turn.
+        seconds: How long a turn lasts at least.
+        tokens: What a language model generates.
+        shapes: Of inputs that the model leaves open, by their name; the first number is replaced by the batch.
+        peak: Whether the machine's peak is measured too, so that shares of it can be told.
+        progress: A function that is told what is being done, or whether to show a bar.
+
+    Returns:
+        ``{"id", "made_at", "machine", "task", "rows"}``; the same is in the journal under that ID.
+
+    Raises:
+        ConfigurationError: A model or an option is wrong, or a peer can't run it.
+        MissingExtra: A peer is not installed.
+    """
+    runtime = current()
+    task = BenchmarkTask(
+        tuple(located(runtime, model) for model in models),
+        tuple(against),
+        device,
+        tuple(batches),
+        tuple(lengths),
+        tuple(hints),
+        tuple(streams),
+        tuple(threads),
+        tuple(precisions),
+        repetitions,
+        seconds,
+        tokens,
+        {name: tuple(shape) for name, shape in (shapes or {}).items()},
+        peak,
+    )
+    work = plugins.load("agentnb.benchmarks", "openvino")
+    if callable(progress):
+        found: dict[str, Any] = work(task, progress)
+    else:
+        with bar(shown=progress) as shown:
+            found = work(task, shown)
+    return {"id": record(runtime, "benchmark", found), **found}
 
 
 def located(runtime: Runtime, model: Any) -> Any:

@@ -32,6 +32,7 @@ class Source:
         model: The ``ov.Model``, as it was read; who changes it works on ``model.clone()``.
         tokenizer: The ``ov.Model`` that makes token IDs of strings, or None.
         path: The file or folder it came from; None for a PyTorch module.
+        folder: Where its graph and its tokenizer lie; of a GGUF file it is the one it was converted to.
         companions: Files that belong beside the result, such as ``config.json``.
         fingerprint: SHA-256 of its content.
         original: The PyTorch module itself, for those who compare with it.
@@ -43,6 +44,7 @@ class Source:
     model: Any
     tokenizer: Any
     path: Path | None
+    folder: Path | None
     companions: tuple[Path, ...]
     fingerprint: str
     original: Any = None
@@ -127,6 +129,7 @@ def _source(path: Path, form: str, graph: Path, folder: Path) -> Source:
         model,
         _tokenizer(folder, form) if kind != "network" else None,
         path.resolve(),
+        folder.resolve(),
         tuple(companions) if keeps and kind != "network" else (),
         _digest(files),
     )
@@ -191,7 +194,7 @@ def _torch(module: Any, name: str, example: Callable[[], Any] | None) -> Source:
     digest = hashlib.sha256(repr(module).encode())
     for key, value in module.state_dict().items():
         digest.update(key.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return Source(name.replace(":", "-"), "torch", kind_of(model), model, None, None, (), digest.hexdigest(), module)
+    return Source(name.replace(":", "-"), "torch", kind_of(model), model, None, None, None, (), digest.hexdigest(), module)
 
 
 def _digest(files: tuple[Path, ...]) -> str:

@@ -94,7 +94,7 @@ def _npy(path: Path) -> Iterator[Raw]:
 
 
 def _npz(path: Path) -> Iterator[Raw]:
-    arrays = dict(_loaded(path))
+    arrays = _loaded(path)
     key = next((name for name in TARGETS if name in arrays), None)
     targets = arrays.pop(key) if key else None
     sizes = {name: len(value) for name, value in arrays.items() if value.ndim}
@@ -113,7 +113,9 @@ def _loaded(path: Path) -> Any:
     import numpy as np
 
     try:
-        return np.load(path, allow_pickle=False)
+        with path.open("rb") as stream:
+            found = np.load(stream, allow_pickle=False)
+            return dict(found) if hasattr(found, "files") else found
     except Exception as error:
         raise ConfigurationError(f"{path} can't be read ({error}): write it with numpy.savez, without Python objects") from error
 

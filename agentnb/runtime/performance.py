@@ -22,18 +22,22 @@ _EVENT = "system.performance"
 @contextmanager
 def bar(*, shown: bool = True) -> Iterator[Progress]:
     """A progress bar for long work, in a notebook and in a terminal."""
+    if not shown:
+        yield lambda what, done, total: None
+        return
     from tqdm.auto import tqdm
 
-    with tqdm(total=1, disable=not shown, leave=False, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}") as shown_bar:
+    with tqdm(total=1, leave=False, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}") as line:
+        present = ""
 
         def progress(what: str, done: int, total: int) -> None:
-            if shown_bar.desc != f"{what}: " or done in (0, total):
-                shown_bar.set_description(what, refresh=False)
-                shown_bar.total = max(total, 1)
-                shown_bar.n = done
-                shown_bar.refresh()
-            else:
-                shown_bar.update(done - shown_bar.n)
+            nonlocal present
+            line.total = max(total, 1)
+            if what != present:
+                present, line.n = what, done
+                line.set_description(what)
+            elif done != line.n:
+                line.update(done - line.n)
 
         yield progress
 

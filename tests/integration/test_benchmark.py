@@ -160,7 +160,7 @@ def test_the_commands(network: Path, tmp_path: Path) -> None:
     assert json.loads(listed["models"]) == ["net"]
     assert "| net | 2 |" in runner.invoke(app, ["benchmark", "show", listed["id"]]).stdout
     before = json.loads((tmp_path / "bench/report.json").read_text())
-    (tmp_path / "later.json").write_text(json.dumps(slower(before, 3)))
+    (tmp_path / "later.json").write_text(json.dumps(slower(before, 1000)))
     assert runner.invoke(app, ["benchmark", "compare", listed["id"], "bench/report.json"]).exit_code == 0
     worse = runner.invoke(app, ["benchmark", "compare", "bench/report.json", "later.json", "--json"])
     assert worse.exit_code == 1

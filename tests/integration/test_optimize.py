@@ -23,7 +23,8 @@ from agentnb.optimization.export import load, manifest
 from agentnb.runtime.runtime import use
 from tests.support import networks
 
-ROOT = Path(__file__).parents[2]
+TRIED = ("fp32", "int8-weights-sym", "int8-default", "int8-mixed-skip-ends", "int4-sym-128")
+THREE = ("int8-weights-sym", "int8-weights-asym", "int8-default")
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,7 @@ def auto(network: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENTNB_STORE", str(tmp_path_factory.mktemp("store")))
         before = use(None)
-        found = optimize(network, data, tmp_path_factory.mktemp("auto") / "out", max_drop=0.05)
+        found = optimize(network, data, tmp_path_factory.mktemp("auto") / "out", max_drop=0.05, only=TRIED)
         use(before)
     return found
 
@@ -233,7 +234,7 @@ def test_an_earlier_result_is_replaced_only_by_force(network: Path, data: Path, 
 
 
 def test_an_interrupted_search_goes_on(network: Path, data: Path, tmp_path: Path) -> None:
-    only = ("int8-weights-sym", "int8-weights-asym", "int8-default")
+    only = THREE
     begun: list[str] = []
 
     def interrupting(what: str, done: int, total: int) -> None:
@@ -269,12 +270,12 @@ def test_what_was_found_for_other_data_counts_for_nothing(network: Path, data: P
 _CHILD = """
 import sys
 import agentnb as anb
-anb.optimize(sys.argv[1], calibration=sys.argv[2], output="out", to="int8", progress=False)
+anb.optimize(sys.argv[1], calibration=sys.argv[2], output="out", to="int8", only=tuple(sys.argv[3:]), progress=False)
 """
 
 
 def test_a_killed_search_goes_on(network: Path, data: Path, tmp_path: Path) -> None:
-    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(network), str(data)], cwd=tmp_path)
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(network), str(data), *THREE], cwd=tmp_path)
     state, deadline = tmp_path / ".out.search/state.json", time.monotonic() + 60
     while not (state.is_file() and state.read_text().count('"status"') >= 2):
         assert time.monotonic() < deadline
@@ -285,7 +286,7 @@ def test_a_killed_search_goes_on(network: Path, data: Path, tmp_path: Path) -> N
     known = {one["recipe"]["name"] for one in json.loads(state.read_text())["outcomes"]}
     assert not (tmp_path / "out").exists()
     again: list[str] = []
-    found = anb.optimize(network, calibration=data, output="out", to="int8", progress=lambda what, *_: again.append(what))
+    found = anb.optimize(network, calibration=data, output="out", to="int8", only=THREE, progress=lambda what, *_: again.append(what))
     assert not any(what == f"{name}: judging" for name in known for what in again)
     assert manifest(found.folder)
     assert leftovers(tmp_path) == ["out"]

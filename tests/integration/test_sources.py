@@ -19,6 +19,8 @@ from agentnb.optimization.inputs import Fitting
 from agentnb.optimization.sources import encoder, open_source
 from tests.support import networks
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -170,7 +172,7 @@ assert not [t for t in threading.enumerate() if "telemetry" in t.name.lower()]
 
 def test_nncf_sends_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n{_QUIET}"],
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{_QUIET}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -1,6 +1,7 @@
 """PP-OCRv6's recogniser: what ``auto`` finds in a limited time, against ONNX Runtime, judged on lines read without a mistake.
 
-Needs agentnb's ``[test]``; run ``python tests/benchmarks/ocr.py``. It should reach 2.2 times ONNX Runtime at .01 fewer exact lines, in 90 s.
+Needs agentnb's ``[test]``; run ``python tests/benchmarks/ocr.py``. It should reach 2.2 times its speed
+at .01 fewer exact lines, in 90 s.
 """
 
 from __future__ import annotations

@@ -133,6 +133,31 @@ def test_damaged_encoders_are_named(folder: Path, tmp_path: Path) -> None:
             anb.optimize(place, calibration=["word1"] * 4, output=tmp_path / "out", progress=False)
 
 
+def test_tensorflow_lite(tmp_path: Path) -> None:
+    model = networks.tflite(tmp_path / "one.tflite")
+    data = [np.random.default_rng(number).normal(0, 1, (1, 8)) for number in range(8)]
+    found = anb.optimize(model, calibration=data, output="out", only=("fp32",), progress=False)
+    assert found.report["source"]["format"] == "tflite"
+    assert load(found.folder).answer({"x": np.ones((1, 8), np.float32)}).tolist() == [[4, 4, 4, 4]]
+
+
+@pytest.mark.model
+@pytest.mark.timeout(600)
+def test_gguf() -> None:
+    """A file that is in 4 bits already: its recipes have nothing to do, and the report says so."""
+    model = anb.current().models.pull("smollm2-135m", lambda *_: None).path
+    texts = [
+        "Water boils at one hundred degrees.",
+        "The train was late again.",
+        "She read the letter twice.",
+        "Bread needs flour and water.",
+    ]
+    found = anb.optimize(model, calibration=texts, output="out", only=("fp32", "int8-weights-sym+f32"), progress=False)
+    assert (found.report["source"]["kind"], found.recipe) == ("llm", "fp32")
+    assert found.report["recipes"][1]["reason"] == "the weights are quantised already, so that nothing changes"
+    assert (found.folder / "openvino_tokenizer.xml").is_file()
+
+
 def test_a_pytorch_module_needs_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 

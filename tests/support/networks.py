@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -119,6 +121,71 @@ def write_safetensors(file: Path, tensors: dict[str, np.ndarray]) -> None:
         data += value.tobytes()
     text = json.dumps(header).encode()
     file.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def tflite(file: Path) -> Path:
+    """A TensorFlow Lite file of one layer: float32 ``x`` ``[1, 8]`` times weights of 0.5, ``[4, 8]``."""
+    import flatbuffers
+    import tflite as schema
+
+    builder = flatbuffers.Builder(1024)
+
+    def vector(start: Callable[[Any, int], Any], items: list[int]) -> int:
+        start(builder, len(items))
+        for item in reversed(items):
+            builder.PrependUOffsetTRelative(item)
+        return int(builder.EndVector())
+
+    def buffer(data: bytes) -> int:
+        content = builder.CreateByteVector(data) if data else None
+        schema.BufferStart(builder)
+        if content is not None:
+            schema.BufferAddData(builder, content)
+        return int(schema.BufferEnd(builder))
+
+    def tensor(name: str, shape: list[int], place: int) -> int:
+        text, sizes = builder.CreateString(name), builder.CreateNumpyVector(np.array(shape, np.int32))
+        schema.TensorStart(builder)
+        schema.TensorAddShape(builder, sizes)
+        schema.TensorAddType(builder, schema.TensorType.FLOAT32)
+        schema.TensorAddBuffer(builder, place)
+        schema.TensorAddName(builder, text)
+        return int(schema.TensorEnd(builder))
+
+    def numbers(values: list[int]) -> int:
+        return int(builder.CreateNumpyVector(np.array(values, np.int32)))
+
+    buffers = vector(schema.ModelStartBuffersVector, [buffer(b""), buffer(np.full((4, 8), 0.5, np.float32).tobytes())])
+    tensors = vector(schema.SubGraphStartTensorsVector, [tensor("x", [1, 8], 0), tensor("w", [4, 8], 1), tensor("y", [1, 4], 0)])
+    schema.FullyConnectedOptionsStart(builder)
+    options = schema.FullyConnectedOptionsEnd(builder)
+    into, out = numbers([0, 1, -1]), numbers([2])
+    schema.OperatorStart(builder)
+    schema.OperatorAddOpcodeIndex(builder, 0)
+    schema.OperatorAddInputs(builder, into)
+    schema.OperatorAddOutputs(builder, out)
+    schema.OperatorAddBuiltinOptionsType(builder, schema.BuiltinOptions.FullyConnectedOptions)
+    schema.OperatorAddBuiltinOptions(builder, options)
+    operators = vector(schema.SubGraphStartOperatorsVector, [schema.OperatorEnd(builder)])
+    into, out = numbers([0]), numbers([2])
+    schema.SubGraphStart(builder)
+    schema.SubGraphAddTensors(builder, tensors)
+    schema.SubGraphAddInputs(builder, into)
+    schema.SubGraphAddOutputs(builder, out)
+    schema.SubGraphAddOperators(builder, operators)
+    graphs = vector(schema.ModelStartSubgraphsVector, [schema.SubGraphEnd(builder)])
+    schema.OperatorCodeStart(builder)
+    schema.OperatorCodeAddDeprecatedBuiltinCode(builder, schema.BuiltinOperator.FULLY_CONNECTED)
+    schema.OperatorCodeAddBuiltinCode(builder, schema.BuiltinOperator.FULLY_CONNECTED)
+    codes = vector(schema.ModelStartOperatorCodesVector, [schema.OperatorCodeEnd(builder)])
+    schema.ModelStart(builder)
+    schema.ModelAddVersion(builder, 3)
+    schema.ModelAddOperatorCodes(builder, codes)
+    schema.ModelAddSubgraphs(builder, graphs)
+    schema.ModelAddBuffers(builder, buffers)
+    builder.Finish(schema.ModelEnd(builder), b"TFL3")
+    file.write_bytes(bytes(builder.Output()))
+    return file
 
 
 def sentences(count: int, words: int = 60) -> list[str]:

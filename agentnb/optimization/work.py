@@ -10,7 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from agentnb import __version__
 from agentnb.errors import ConfigurationError, GateRefused
 from agentnb.optimization import data, metrics, recipes
 from agentnb.optimization.export import export, write_report
@@ -22,7 +21,7 @@ from agentnb.optimization.sources import Source, open_source
 from agentnb.optimization.state import Outcome, State, alone
 from agentnb.ports.optimizer import Optimized, Progress, Task
 
-_PACKAGES = ("openvino", "nncf", "openvino-tokenizers", "numpy")
+_PACKAGES = ("jupyter-agentnb", "openvino", "nncf", "openvino-tokenizers", "numpy")
 
 
 def optimize(task: Task, progress: Progress) -> Optimized:
@@ -105,7 +104,7 @@ def _recipes(task: Task, source: Source, device: str) -> list[recipes.Recipe]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"agentnb": __version__, "python": platform.python_version()}
+    found = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
             found[name] = version(name)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from agentnb import __version__
 from agentnb.errors import ConfigurationError
 from agentnb.optimization.benchmark import cases, language_rows, peak
 from agentnb.optimization.benchmark import networks as networks_
@@ -22,7 +21,7 @@ from agentnb.ports.optimizer import Progress
 
 FORMAT = 1
 PEERS = ("onnxruntime", "torch", "llama.cpp")
-_PACKAGES = ("openvino", "openvino-genai", "onnxruntime", "torch", "transformers", "llama-cpp-python", "numpy")
+_PACKAGES = ("jupyter-agentnb", "openvino", "openvino-genai", "onnxruntime", "torch", "transformers", "llama-cpp-python", "numpy")
 
 
 def benchmark(task: BenchmarkTask, progress: Progress) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def _share(rows: Sequence[dict[str, Any]], roof: Mapping[str, float]) -> None:
 def _machine(device: str, roof: Mapping[str, float]) -> dict[str, Any]:
     import psutil
 
-    versions = {"agentnb": __version__, "python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
             versions[name] = version(name)

@@ -17,6 +17,8 @@ from agentnb.optimization.sources.reading import IR
 from agentnb.ports.benchmark import BenchmarkTask
 from agentnb.ports.optimizer import Progress
 
+_RUNS = {"onnxruntime": ("onnx",), "torch": ("torch", "safetensors")}
+"""Formats of models that a peer runs."""
 Engine = tuple[Subject, str, Setting, engines.Loaded]
 
 
@@ -55,10 +57,12 @@ def _peers(names: Sequence[str], subjects: Sequence[Subject]) -> list[tuple[str,
     found: dict[tuple[str, str], Subject] = {}
     for name in names:
         for subject in subjects:
-            if name != "onnxruntime" or subject.original.format == "onnx":
+            if subject.original.format in _RUNS[name]:
                 found.setdefault((name, subject.original.fingerprint), subject)
         if not any(key[0] == name for key in found):
-            raise ConfigurationError(f"--against {name}: none of the models came from a format that {name} runs (ONNX for onnxruntime)")
+            raise ConfigurationError(
+                f"--against {name}: none of the models came from a format that {name} runs ({' or '.join(_RUNS[name])})"
+            )
     return [(key[0], subject) for key, subject in found.items()]
 
 

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from agentnb.adapters.openvino import genai, wordpiece
+from agentnb import telemetry
+from agentnb.adapters.openvino import wordpiece
 from agentnb.errors import MissingExtra, ProviderError
 from agentnb.ports.model import ModelInfo
 
@@ -114,7 +115,7 @@ def _load() -> tuple[Any, Any]:
     file = _file()
     if file is None:
         raise MissingExtra(_DISTRIBUTION)
-    genai.mute_telemetry()
+    telemetry.mute()
     import openvino
 
     core = openvino.Core()

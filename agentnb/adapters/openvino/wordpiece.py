@@ -9,7 +9,7 @@ import gzip
 from importlib.resources import files
 from typing import Any
 
-from agentnb.adapters.openvino import genai
+from agentnb import telemetry
 
 _VOCABULARY = "data/bert-uncased-vocab.txt.gz"
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -26,7 +26,7 @@ def tokenizer(longest: int) -> Any:
     Args:
         longest: Tokens of a text, the two that frame it included; what comes after them is cut off.
     """
-    genai.mute_telemetry()
+    telemetry.mute()
     from openvino_tokenizers import tokenizer_pipeline as steps
 
     pieces = vocabulary()

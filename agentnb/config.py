@@ -35,8 +35,12 @@ class Settings:
         timeout: Seconds that one execution may take.
         max_steps: Model calls that one execution may take.
         user: Who is acting; ends up in events.
+        job: Run of the job that this process is a part of, or empty; what it starts is kept as that run's.
+        resume: Earlier runs of that job, separated by commas: what they had finished is taken from the journal.
+        without_user: What becomes of an approval where nobody can be asked, instead of what ``[policy]`` says; empty for that.
         record: Cassette to which every model call of the process is recorded, or None.
         replay: Cassette from which every model call of the process is answered, or None.
+        jobs: The table ``[jobs]``: limits of notebooks that papermill runs with our engine.
         policy: The table ``[policy]``, checked by ``agentnb.policy``.
         models: The tables ``[models.PROVIDER]``, handed to the provider.
         file: The agentnb.toml that was read, or None.
@@ -50,8 +54,12 @@ class Settings:
     timeout: float = 300.0
     max_steps: int = 10
     user: str = ""
+    job: str = ""
+    resume: str = ""
+    without_user: str = ""
     record: Path | None = None
     replay: Path | None = None
+    jobs: dict[str, Any] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     file: Path | None = None
@@ -59,8 +67,8 @@ class Settings:
 
 _PATHS = {"store", "cache", "record", "replay"}
 _NUMBERS: dict[str, type] = {"timeout": float, "max_steps": int}
-_CHOICES = {"profile": tuple(PROFILES), "synchronous": ("normal", "full")}
-_TABLES = {"policy", "models"}
+_CHOICES = {"profile": tuple(PROFILES), "synchronous": ("normal", "full"), "without_user": ("deny", "approve", "wait")}
+_TABLES = {"policy", "models", "jobs"}
 _KEYS = {f.name for f in fields(Settings)} - {"file"}
 
 

@@ -125,6 +125,22 @@ class ExecutionCancelled(ExecutionError):
     reason = "cancelled"
 
 
+class CellFailed(ExecutionError):
+    """A cell of a job's notebook failed; ``reason`` is that of the error which it raised."""
+
+    def __init__(self, cell: str, name: str, message: str, reason: Literal["error", "timed_out", "policy", "cancelled"] = "error") -> None:
+        super().__init__(f"{cell}: {name}: {message}" if message else f"{cell}: {name}")
+        self.reason = reason
+
+
+class KernelDied(ExecutionError):
+    """The process of a notebook's kernel ended by itself."""
+
+
+class LimitExceeded(ExecutionError):
+    """A job used more than its limits allow."""
+
+
 class OutputInvalid(ExecutionError):
     """The model's answer doesn't fit the output schema, also after it was asked to repair it."""
 
@@ -156,6 +172,22 @@ class RateLimited(ProviderError):
 
 class ContextOverflow(ProviderError):
     """The prompt is longer than the model can read."""
+
+
+class OptimizationError(AgentNBError):
+    """A model can't be made faster, or what was made can't be written; nothing is left at the result's place."""
+
+
+class GateRefused(OptimizationError):
+    """No recipe lost as little as was asked for, so nothing was written.
+
+    Attributes:
+        report: Path of the report that says what each recipe lost.
+    """
+
+    def __init__(self, message: str, report: Path | str) -> None:
+        super().__init__(f"{message}; {report} says what each recipe gained and lost")
+        self.report = report
 
 
 class CassetteMiss(AgentNBError):

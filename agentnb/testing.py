@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from agentnb.adapters.memory import MemoryStore
 from agentnb.adapters.scripted import ScriptedModel
-from agentnb.adapters.sqlite import SQLiteStore
 from agentnb.config import load
 from agentnb.ports.store import Store
 from agentnb.runtime.runtime import Runtime, use
@@ -24,7 +24,7 @@ __all__ = ["MODEL", "ScriptedModel", "memory_store", "scripted_runtime"]
 
 def memory_store() -> Store:
     """A store that ends with the process, and does all that the one on disk does."""
-    return SQLiteStore()
+    return MemoryStore()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from agentnb import __version__, plugins
-from agentnb.cli import agents, demo, models, runs, workflows
+from agentnb.cli import agents, benchmark, demo, jobs, models, optimize, runs, serve, workflows
 from agentnb.cli.output import FAILED, Json, exit_codes, put, put_table
 from agentnb.notebook import tables
 
@@ -21,10 +21,14 @@ app = typer.Typer(
 )
 app.add_typer(agents.app, name="agents")
 app.add_typer(workflows.app, name="workflow")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(runs.app, name="runs")
 app.add_typer(models.app, name="models")
+app.add_typer(benchmark.app, name="benchmark")
 app.command("run")(agents.run)
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("optimize")(optimize.optimize)
 kernel = typer.Typer(help="The Jupyter kernel with the extension loaded.", no_args_is_help=True)
 app.add_typer(kernel, name="kernel")
 
@@ -43,13 +47,18 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="Only the machine: processor, devices, and what each precision runs in.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Say what is installed and found, and how to mend what is missing; exit code 1 where something is."""
     from agentnb.config import load
-    from agentnb.runtime.doctor import examine
+    from agentnb.runtime import doctor as doctor_
 
     with exit_codes(as_json=as_json):
-        findings = examine(load())
+        findings = doctor_.hardware() if hardware else doctor_.examine(load())
         if as_json:
             put({"ok": all(finding.ok for finding in findings), "findings": findings})
         else:

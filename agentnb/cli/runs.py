@@ -59,6 +59,11 @@ def show(run: RunId, as_json: Json = False) -> None:
         if runtime.store.run(run).kind == "workflow":
             workflow_runs.show(runtime, run, as_json=as_json)
             return
+        if runtime.store.run(run).kind == "job":
+            from agentnb.cli import job_execution
+
+            job_execution.show(runtime.get(run), as_json=as_json)
+            return
         result = runtime.result(run)
         if as_json:
             put({**result_data(result), "pending": [event.step_id for event in runtime.pending(result.id)]})
@@ -219,6 +224,8 @@ def _go_on(run: str, *, as_json: bool) -> None:
 
     runtime = current()
     found = root(runtime, runtime.store.run(run))
+    if found.kind == "job":
+        raise ConfigurationError(f"a job is gone on with by its file: agentnb jobs run {found.name} --resume-of {found.id}")
     if found.kind == "workflow":
         execution.resume(found.id, as_json=as_json)
     else:

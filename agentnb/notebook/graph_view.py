@@ -132,9 +132,10 @@ class GraphView:
         """Show what is new in the journal."""
         if self._following is None or self._widget is None:
             return
-        changes = self._following.changes()
-        if changes:
-            self._widget.change(changes, self._following.shown)
+        with suppress(AgentNBError):  # a run that somebody has deleted stays as it was shown last
+            changes = self._following.changes()
+            if changes:
+                self._widget.change(changes, self._following.shown)
 
     def _attach(self, run_id: str) -> None:
         """Follow a run; the widget shows its graph, should that be another one."""
@@ -151,17 +152,18 @@ class GraphView:
                 self._widget.change(state, state)
 
     async def _follow(self, run_id: str) -> None:
-        """Keep up with a run that is executed elsewhere, or waits; ends with it."""
+        """Keep up with a run that is executed elsewhere, or waits; ends with it, or once it is executed here."""
         version = -1
-        while self.run_id == run_id and self._following is not None and not self._following.finished:
-            latest = self._runtime.store.version()
-            if latest != version or self._runtime.watch.get(run_id) is not None:
-                version = latest
+        with suppress(AgentNBError):
+            while not self._begun.is_set() and self._following is not None and not self._following.finished:
+                latest = self._runtime.store.version()
+                if latest != version or self._runtime.watch.get(run_id) is not None:
+                    version = latest
+                    self.refresh()
+                await asyncio.sleep(_POLL_SECONDS)
+            if not self._begun.is_set():
                 self.refresh()
-            await asyncio.sleep(_POLL_SECONDS)
-        if self.run_id == run_id:
-            self.refresh()
-            self._settle(workflow_runs.get(self._runtime, run_id), results=True)
+                self._settle(workflow_runs.get(self._runtime, run_id), results=True)
 
     def _settle(self, run: WorkflowRun, *, results: bool) -> None:
         """The picture as it stays in the notebook and, below, what came out."""

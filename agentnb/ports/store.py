@@ -69,6 +69,7 @@ class Run:
         error: ``{"type", "message"}`` of a run that failed, or None.
         usage: Totals: ``input_tokens``, ``output_tokens``, ``cached_tokens``, ``cost``, ``model_calls``, ``tool_calls``, ``replayed``,
             ``cut_off``.
+        job: Run of the job that it is a part of, or empty; ``parent`` is the workflow that it is a step of, or what it replays.
         wake_at: Seconds since the epoch at which a run that waits is due, by a timer or a deadline; 0 for none.
     """
 
@@ -92,6 +93,7 @@ class Run:
     ended_at: str = ""
     usage: Mapping[str, Any] = field(default_factory=dict)
     wake_at: float = 0.0
+    job: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class AgentState:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What an agent or a workflow is made of, kept under the hash of its content.
+    """What an agent, a workflow or a job is made of, kept under the hash of its content.
 
     Attributes:
         kind: A ``draft`` is a workflow of which nothing was found yet that it names.
@@ -136,7 +138,7 @@ class Definition:
     """
 
     hash: str
-    kind: Literal["agent", "workflow", "draft"]
+    kind: Literal["agent", "workflow", "draft", "job"]
     name: str
     spec: Mapping[str, Any]
     code: bytes = b""
@@ -178,7 +180,54 @@ class Cached:
     expires: float = 0.0
 
 
-Record = Event | Run | RunChange | AgentRecord | AgentState | Definition | Turn | Signal | Cached
+Trigger = Literal["cron", "event"]
+FiringStatus = Literal["watched", "claimed", "queued", "started", "ended", "skipped", "missed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One time that a job was due: a row that can be written once only, by whichever scheduler is first.
+
+    Attributes:
+        job: The job's name.
+        trigger: ``cron``, or ``event`` for events of the journal.
+        position: When it was due, in seconds since the epoch; of an event, its place in the journal.
+        status: ``watched`` (the schedule holds from here on), ``claimed`` (a scheduler is about to start it), ``queued`` (waits for an
+            earlier run), ``started``, ``ended``, ``skipped`` (an earlier run was still going on), ``missed`` (nobody was there in time).
+        run_id: The run that it starts: whoever starts it writes a run of that ID, which can be there once.
+        owner: The scheduler that claimed it, until ``lease_until``.
+        note: Why it was skipped or missed, or the file of the job where it is watched.
+    """
+
+    job: str
+    trigger: Trigger
+    position: float
+    status: FiringStatus
+    run_id: str = ""
+    owner: str = ""
+    lease_until: float = 0.0
+    attempt: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FiringChange:
+    """New values of some fields of a firing."""
+
+    firing: Firing
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Firings of one job that are to be written, if its newest one of their trigger is still that at ``after`` (None: there is none)."""
+
+    after: float | None
+    firings: tuple[Firing, ...]
+    events: tuple[Event, ...] = ()
+
+
+Record = Event | Run | RunChange | AgentRecord | AgentState | Definition | Turn | Signal | Cached | FiringChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +258,8 @@ class Store(Protocol):
         """Write a new agent and the other records; False, with nothing written, where its ID is taken."""
         ...
 
-    def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
-        """Events in the journal's order, of one run or of all."""
+    def events(self, run_id: str = "", after: int = 0, limit: int | None = None, types: Sequence[str] = ()) -> list[Event]:
+        """Events in the journal's order, of one run or of all; of these types only, where some are given."""
         ...
 
     def position(self) -> int:
@@ -232,7 +281,9 @@ class Store(Protocol):
         status: str = "",
         name: str = "",
         agent_id: str = "",
+        session: str = "",
         parent: str = "",
+        job: str = "",
         since: str = "",
         until: str = "",
         before: tuple[str, str] | None = None,
@@ -246,7 +297,9 @@ class Store(Protocol):
             status: As it is kept.
             name: Of the agent, the workflow or the job.
             agent_id: Of the agent.
+            session: Of this conversation.
             parent: The run that they are part of.
+            job: Run of the job that has started them.
             since: Only those that were created then or later.
             until: Only those that were created before.
             before: ``(created_at, id)`` of a run: only those that come after it in this order.
@@ -328,6 +381,26 @@ class Store(Protocol):
 
     def due(self, moment: float, limit: int = 100) -> list[Run]:
         """Unfinished runs that nobody executes and that have something to do at that time: a timer is due, or the lease has run out."""
+        ...
+
+    def offer(self, offers: Sequence[Offer]) -> list[bool]:
+        """Write the firings of each job that nobody else has fired meanwhile, all in one transaction; which ones were written."""
+        ...
+
+    def firings(self, *, job: str = "", statuses: Sequence[str] = (), limit: int = 100) -> list[Firing]:
+        """Firings, newest first."""
+        ...
+
+    def newest_firings(self) -> list[Firing]:
+        """The newest firing of each job and trigger."""
+        ...
+
+    def take_firing(self, firing: Firing, owner: str, until: float) -> Firing | None:
+        """Claim a firing as it was read; None where somebody else has changed it meanwhile."""
+        ...
+
+    def renew_firings(self, owner: str, until: float) -> None:
+        """Prolong the leases of the firings that this owner has claimed or queued."""
         ...
 
     def version(self) -> int:

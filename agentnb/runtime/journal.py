@@ -47,6 +47,15 @@ class Past:
         steps = {step.id: step for step in steps_of(events) if step.kind != "approval" and step.status in ("completed", "failed")}
         return cls(steps, replay_of=run_id, live=live)
 
+    @classmethod
+    def continued(cls, run_id: str, events: Sequence[Event]) -> Past:
+        """The past that a new run goes on from: what was finished, answers of people among it, and what had begun."""
+        begun = Counter(event.step_id for event in events if event.type == "agent.tool_started")
+        steps = {
+            step.id: step for step in steps_of(events) if step.status == "completed" or (step.kind == "tool" and step.output is not None)
+        }
+        return cls(steps, begun, replay_of=run_id, live=True)
+
 
 class RunJournal:
     """Writes under the run's fence, and knows which steps are done already."""

@@ -17,10 +17,11 @@ from agentnb.agents.trace import steps_of
 from agentnb.config import Settings, load
 from agentnb.errors import AgentNBError, ConfigurationError, IllegalTransition, LeaseLost, NotWaiting, RunNotFound
 from agentnb.policy.rules import default_engine, parse
-from agentnb.ports.model import Model
+from agentnb.ports.model import Model, ToolCall
 from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Status, Store
 from agentnb.runtime import agent_runs
 from agentnb.runtime.approvals import Presenter
+from agentnb.runtime.continuation import Continuation
 from agentnb.runtime.models import Models
 from agentnb.runtime.owner import is_dead, this_process
 from agentnb.runtime.registry import AgentRegistry
@@ -49,12 +50,14 @@ class Runtime:
 
     def __init__(self, settings: Settings | None = None, *, store: Store | None = None, models: Mapping[str, Model] | None = None) -> None:
         self.settings = settings or load()
-        self.policy_settings = parse(self.settings.policy)
+        without_user = {"without_user": self.settings.without_user} if self.settings.without_user else {}
+        self.policy_settings = parse({**self.settings.policy, **without_user})
         self.policy = default_engine(self.policy_settings)
         self.store: Store = store or plugins.load("agentnb.stores", "sqlite")(self.settings.store, synchronous=self.settings.synchronous)
         self.models = Models(self.settings, models)
         self.agents = AgentRegistry(self.store)
         self.watch = Watch(self.store)
+        self.continuation = Continuation(self.store, self.settings)
         self.presenter: Presenter | None = None
         self.questions: QuestionPresenter | None = None
         self.deps: dict[str, Any] = {}
@@ -95,6 +98,7 @@ class Runtime:
             tuple(steps),
             run.reason,
             run.error,
+            tuple(ToolCall(**call) for call in output.get("tool_calls", ())),
         )
 
     def pending(self, run_id: str) -> list[Event]:
@@ -195,7 +199,7 @@ class Runtime:
 
     def is_alive(self, run: Run) -> bool:
         """Whether some process executes it, or may well do."""
-        if run.owner == this_process():
+        if run.owner == this_process() and run.kind != "job":
             return self.watch.get(run.id) is not None
         return bool(run.owner) and run.lease_until > time.time() and not is_dead(run.owner)
 
@@ -204,11 +208,11 @@ class Runtime:
 
     def _runner(self, run: Run) -> Any:
         """The module of runs of its kind."""
-        if run.kind != "workflow":
+        if run.kind == "agent":
             return agent_runs
-        from agentnb.runtime import workflow_runs
+        from agentnb.runtime import job_runs, workflow_runs
 
-        return workflow_runs
+        return job_runs if run.kind == "job" else workflow_runs
 
     def _part_of(self, run: Run) -> str:
         """The workflow's run that it is a step of, where that is there; a replay is part of nothing."""
@@ -218,6 +222,8 @@ class Runtime:
 
     def _with_parts(self, run: Run) -> list[Run]:
         parts = self.store.runs(parent=run.id, limit=100_000, whole=False) if run.kind == "workflow" else []
+        if run.kind == "job":
+            parts = [one for one in self.store.runs(job=run.id, limit=100_000, whole=False) if not self._part_of(one)]
         return [run, *(one for part in parts for one in self._with_parts(part))]
 
     def _tell(self, run_id: str, name: str, payload: Any) -> Run:

@@ -101,6 +101,8 @@ async def execute(
     """
     secrets.refresh()
     given = _accepted(runtime, ready, inputs)
+    if past is None and not parent and (found := runtime.continuation.source("workflow", ready.spec.name, given)) is not None:
+        past = Past(source=found.id, steps=steps_of(runtime.store.events(found.id)))
     run = Run(
         id=run_id or new_run_id("workflow"),
         kind="workflow",
@@ -109,6 +111,7 @@ async def execute(
         definition=ready.definition.hash,
         user=runtime.settings.user,
         parent=parent,
+        job=runtime.continuation.job,
         input=given,
         owner=this_process(),
         lease_until=time.time() + LEASE_SECONDS,

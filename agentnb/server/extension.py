@@ -31,7 +31,7 @@ class AgentNBExtension(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         try:
-            self.service.start()
+            await self.service.start()
         except AgentNBError as error:
             self.log.error("agentnb: %s", error)
 

@@ -45,7 +45,7 @@ class RouteHandler(APIHandler):
         started, problem = time.perf_counter(), None
         try:
             if route.noun != "health":
-                self.service.start()
+                await self.service.start()
             call = Call(self.service, self._user(), self._allowed)
             arguments: dict[str, Any] = {**parts, **self._parsed(route)}
             if route.stream:

@@ -53,7 +53,7 @@ def live(call: Call) -> Live:
 
 async def ready(call: Call) -> Reply[Ready]:
     """Say whether the journal can be read, and whether events, processes and the sweep go on; 503 with the reasons where not."""
-    checks = [_started(call)]
+    checks = [await _started(call)]
     if checks[0].ok:
         checks += [Check(name=name, ok=not reason, reason=reason) for name, reason in call.service.problems().items()]
     sound = all(check.ok for check in checks)
@@ -84,11 +84,11 @@ def openapi(call: Call) -> Any:
     return document(ROUTES, call.service.base)
 
 
-def _started(call: Call) -> Check:
+async def _started(call: Call) -> Check:
     """Whether the settings are right, and the store can be read."""
     try:
-        call.service.start()
-        call.runtime.store.position()
+        await call.service.start()
+        await call.service.aside(call.runtime.store.position)
     except AgentNBError as error:
         return Check(name="store", ok=False, reason=str(error))
     return Check(name="store", ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -35,6 +36,7 @@ class Service:
         self._max_processes = max_processes
         self._threads = ThreadPoolExecutor(_THREADS, "agentnb")
         self._started = False
+        self._opening = threading.Lock()
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -52,18 +54,24 @@ class Service:
     def sweeper(self) -> Sweeper:
         return Sweeper(self.runtime, self.spawner, self.root)
 
-    def start(self) -> None:
-        """Begin, on the server's loop, where that wasn't done yet.
+    async def start(self) -> None:
+        """Begin, where that wasn't done yet.
 
         Raises:
             AgentNBError: The settings are wrong, or the store can't be had.
         """
+        if self._started:
+            return
+        await self.aside(self._open)
         if not self._started:
-            self.runtime.store.position()
+            self._started = True
             self.tail.start()
             self.sweeper.start()
             metrics.watch(self)
-            self._started = True
+
+    def _open(self) -> None:
+        with self._opening:
+            self.runtime.store.position()
 
     async def aside(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Do something that waits for the disk, without holding up the server's loop."""

@@ -17,7 +17,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from agentnb.errors import ConfigurationError
+from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.server.events import StreamQuery
 from agentnb.server.live import BATCH, Message, message_of
 from agentnb.server.routing import Call, Route
@@ -126,13 +126,15 @@ class SocketHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         given = {name: self.get_query_argument(name) for name in self.request.query_arguments if name != "token"}
         try:
             self.after = StreamQuery.model_validate(given).after
+            await self.service.start()
+        except AgentNBError as error:
+            raise HTTPError(503, "%s", error) from None
         except ValidationError as error:
             raise HTTPError(422, str(error)) from None
         await super().get(**parts)
 
     async def open(self, **parts: str) -> None:
         super().open()
-        self.service.start()
         self._task = asyncio.create_task(self._send())
 
     def on_message(self, message: str | bytes) -> None:

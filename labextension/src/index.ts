@@ -7,6 +7,7 @@ import { launcherPlugin } from './launcher';
 import { magicsPlugin } from './magics';
 import { panelsPlugin, servicesPlugin } from './panels/plugin';
 import { runsPlugin } from './runs/plugin';
+import { standInPlugin } from './standin';
 import { statusBarPlugin } from './statusbar';
 
 /** All plugins of the extension: one file each. */
@@ -20,6 +21,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   runsPlugin,
   editorPlugin,
   statusBarPlugin,
+  standInPlugin,
 ];
 
 export default plugins;

@@ -22,11 +22,11 @@ class Agentnb:
 
     def __init__(self, folder: Path, synchronous: str | None) -> None:
         import agentnb as anb
-        from agentnb.adapters.sqlite.store import SQLiteStore
         from agentnb.config import load
+        from agentnb.testing import memory_store
 
         settings = load(folder, store=folder, synchronous=synchronous)
-        self.runtime = anb.Runtime(settings, store=None if synchronous else SQLiteStore(None))
+        self.runtime = anb.Runtime(settings, store=None if synchronous else memory_store())
 
     async def prepare(self, work: Work) -> Run:
         workflow = define(work, self.runtime)

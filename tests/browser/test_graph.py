@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.jupyterlab import Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
+from tests.support.jupyterlab import TOKEN, Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -330,6 +330,26 @@ def test_a_question_survives_the_kernel_and_a_run_is_cancelled(notebook: Noteboo
     graph.get_by_test_id("cancel").click()
     run_status(graph, "cancelled")
     notebook.ended(cell)
+
+
+def test_a_saved_notebook_shows_the_picture(lab: Lab, notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.restart()
+    notebook.menu("File", "Save Notebook")
+    rename = page.locator(".jp-Dialog .jp-mod-accept")
+    page.locator(".jp-Dialog .jp-mod-accept, body:not(:has(.lm-TabBar-tab.jp-mod-dirty))").first.wait_for(state="attached")
+    if rename.count():
+        rename.click()
+    page.locator(".lm-TabBar-tab.jp-mod-dirty").wait_for(state="detached")
+    (saved,) = lab.folder.glob("*.ipynb")
+    assert saved.stat().st_size < 400_000, "the widget's module isn't in it"
+    page.goto(f"{lab.url}lab/tree/{saved.name}?token={TOKEN}&reset")
+    cell = notebook.panel.locator(".jp-CodeCell", has_text="Classify the ticket").first
+    cell.scroll_into_view_if_needed()
+    picture_there = cell.locator("svg.agentnb-graph")
+    picture_there.wait_for()
+    assert "5 completed" in (picture_there.locator("desc").text_content() or "")
+    picture(cell, "saved")
 
 
 def theme(page: Page, name: str, *, light: str) -> None:

@@ -15,14 +15,31 @@ from pathlib import Path
 import pytest
 
 from agentnb import secrets
+from agentnb.adapters.memory import MemoryStore
 from agentnb.adapters.sqlite import SQLiteStore
 from agentnb.errors import IllegalTransition, LeaseLost, RunNotFound, StoreError, UnknownName
-from agentnb.ports.store import AgentRecord, AgentState, Cached, Definition, Event, Fence, Run, RunChange, Signal, Store, Turn, now
+from agentnb.ports.store import (
+    AgentRecord,
+    AgentState,
+    Cached,
+    Definition,
+    Event,
+    Fence,
+    Firing,
+    FiringChange,
+    Offer,
+    Run,
+    RunChange,
+    Signal,
+    Store,
+    Turn,
+    now,
+)
 
 
 @pytest.fixture(params=["file", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = SQLiteStore(tmp_path / "s" if request.param == "file" else None)
+    made = SQLiteStore(tmp_path / "s") if request.param == "file" else MemoryStore()
     yield made
     made.close()
 
@@ -101,6 +118,41 @@ def test_a_fence_stops_who_was_taken_over(store: Store) -> None:
     with pytest.raises(LeaseLost):
         store.claim("exec_0001", "third", time.time() + 9, expect_attempt=1)
     assert len(store.events()) == 1
+
+
+def test_a_fence_stops_many_records_as_it_does_one(store: Store) -> None:
+    store.write(run(1, attempt=2))
+    for records in ([event()], [event(), event()], [event(x="x" * 100_000)], [RunChange("exec_0001", {"status": "failed"})]):
+        for fence in (Fence("exec_0001", 1), Fence("exec_0009", 2)):
+            with pytest.raises(LeaseLost):
+                store.write(*records, fence=fence)
+        store.write(*records, fence=Fence("exec_0001", 2))
+    assert len(store.events()) == 4
+    assert store.run("exec_0001").status == "failed"
+
+
+def test_runs_that_are_due(store: Store) -> None:
+    waits, claimed = run(1, status="waiting", wake_at=5.0), run(2, owner="me", lease_until=6.0)
+    store.write(waits, claimed, run(3, status="waiting"), run(4, status="completed", wake_at=1.0, lease_until=1.0), run(5))
+    assert [[item.id for item in store.due(moment)] for moment in (4.0, 5.0, 7.0)] == [[], ["exec_0001"], ["exec_0002", "exec_0001"]]
+    assert len(store.due(7.0, limit=1)) == 1
+
+
+def test_cached_results(store: Store) -> None:
+    store.write(Cached("a", {"x": [1]}, "exec_0001"), Cached("b", 1, "exec_0001", time.time() - 1), Cached("c", 1, "r", time.time() + 600))
+    store.write(Cached("a", {"x": [2]}, "exec_0002"))
+    assert store.cached("a") == Cached("a", {"x": [2]}, "exec_0002")
+    assert (store.cached("b"), store.cached("d")) == (None, None)
+    assert store.cached("c") is not None
+
+
+def test_what_is_read_is_ones_own(store: Store) -> None:
+    given = {"a": [1]}
+    store.write(run(1, input=given), event(x=given))
+    given["a"].append(2)
+    store.run("exec_0001").input["a"].append(3)
+    store.events()[0].data["x"]["a"].append(3)
+    assert store.run("exec_0001").input == store.events()[0].data["x"] == {"a": [1]}
 
 
 def test_leases_are_prolonged_for_unfinished_runs_of_the_owner(store: Store) -> None:
@@ -374,3 +426,45 @@ def test_what_is_large_leaves_the_file_with_its_run(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "journal.db") as connection:
         assert connection.execute("SELECT count(*) FROM blobs").fetchone() == (0,)
     connection.close()
+
+
+def firing(position: float = 10.0, **fields: object) -> Firing:
+    return Firing(**{"job": "daily", "trigger": "cron", "position": position, "status": "claimed", "run_id": f"job_{position}", **fields})  # type: ignore[arg-type]
+
+
+def test_a_firing_is_written_once(store: Store) -> None:
+    first, second = Offer(None, (firing(10.0),), (event("job.claimed", ""),)), Offer(None, (firing(10.0),), (event("job.claimed", ""),))
+    assert store.offer([first, second]) == [True, False]
+    assert len(store.events()) == 1
+    assert store.offer([Offer(5.0, (firing(20.0),)), Offer(10.0, (firing(15.0), firing(20.0)))]) == [False, True]
+    assert store.offer([Offer(None, (firing(3.0, trigger="event"),)), Offer(None, (firing(1.0, job="other"),))]) == [True, True]
+    assert [(item.job, item.trigger, item.position) for item in store.firings()] == [
+        ("daily", "cron", 20.0), ("daily", "cron", 15.0), ("daily", "cron", 10.0), ("daily", "event", 3.0), ("other", "cron", 1.0)
+    ]  # fmt: skip
+    newest = {(item.job, item.trigger): item.position for item in store.newest_firings()}
+    assert newest == {("daily", "cron"): 20.0, ("daily", "event"): 3.0, ("other", "cron"): 1.0}
+
+
+def test_a_firing_whose_scheduler_died_is_taken_by_one(store: Store) -> None:
+    store.offer([Offer(None, (firing(owner="dead"), firing(20.0, status="queued", owner="dead")))])
+    [found] = store.firings(statuses=["claimed"])
+    taken = store.take_firing(found, "me", 99.0)
+    assert taken is not None
+    assert (taken.owner, taken.attempt, taken.lease_until, taken.run_id) == ("me", 1, 99.0, "job_10.0")
+    assert store.take_firing(found, "other", 99.0) is None
+    store.renew_firings("me", 120.0)
+    assert [item.lease_until for item in store.firings(job="daily")] == [0.0, 120.0]
+    store.write(FiringChange(taken, {"status": "started"}))
+    assert [item.position for item in store.firings(statuses=["claimed", "queued"])] == [20.0]
+    assert store.take_firing(taken, "late", 99.0) is None
+
+
+def test_events_of_some_types_and_runs_of_a_job(store: Store) -> None:
+    assert store.position() == 0
+    store.write(event("job.started"), event("job.cell_started"), event("job.completed"))
+    assert [item.type for item in store.events(types=["job.completed", "job.started"])] == ["job.started", "job.completed"]
+    assert store.position() == store.events()[-1].seq
+    store.write(run(1, job="job_1"), run(2))
+    assert [item.id for item in store.runs(job="job_1")] == ["exec_0001"]
+    store.write(run(3, session="s"))
+    assert [item.id for item in store.runs(session="s")] == ["exec_0003"]

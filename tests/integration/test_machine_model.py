@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import agentnb as anb
-from agentnb.adapters.sqlite import SQLiteStore
 from agentnb.errors import ExecutionError
 from agentnb.runtime import workflow_runs
 from agentnb.runtime.workflow_runs import WorkflowOptions
+from agentnb.testing import memory_store
 from agentnb.workflows.dag import StepError
 from agentnb.workflows.machine import FailedState, NoTransition, TooManyTransitions
 
@@ -115,7 +115,7 @@ def built(machine: dict[str, Any], happenings: dict[str, list[Any]]) -> anb.Work
 
 async def driven(workflow: anb.Workflow, happenings: dict[str, list[Any]]) -> tuple[list[str], str]:
     """The same by the executor; whenever it waits, it is let go of, told the next thing, and resumed by a new runtime."""
-    store = SQLiteStore(None)
+    store = memory_store()
     runtime = anb.Runtime(store=store)
     ready = anb.Workflow.ready(workflow)
     verdicts, events = iter(happenings["human"]), iter(happenings["event"])

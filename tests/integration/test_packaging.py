@@ -71,11 +71,13 @@ def test_binder(tmp_path: Path) -> None:
     check_listed(python, env)
     site_packages = next((environment / "lib").glob("python3.*/site-packages"))
     assert not (site_packages / "agentnb/labextension").exists(), "the wheel holds the extension once, under share/"
+    assert {"graph.js", "graph.css", "graph.licenses.txt"} <= {file.name for file in (site_packages / "agentnb/notebook/static").iterdir()}
     with running_lab(python, env, tmp_path) as address:
         assert "agentnb" in json.loads(fetch(f"{address}/api/kernelspecs"))["kernelspecs"]
         page = fetch(f"{address}/lab")
         config = json.loads(re.search(r'<script id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
         extension = next(entry for entry in config["federated_extensions"] if entry["name"] == EXTENSION)
+        assert json.loads(fetch(f"{address}/agentnb/api/v1/health/ready"))["status"] == "ok"
         assert EXTENSION in fetch(f"{address}/lab/extensions/{EXTENSION}/{extension['load']}")
 
 

@@ -19,6 +19,7 @@ import agentnb as anb
 from agentnb import secrets
 from agentnb.agents.execution import Answer
 from agentnb.agents.tools import ToolError
+from agentnb.config import load
 from agentnb.errors import ConfigurationError, IllegalTransition, PolicyDenied
 from agentnb.notebook import html
 from agentnb.notebook.view import NotebookView, printable
@@ -26,7 +27,8 @@ from agentnb.policy import Check, Decision, PolicyEngine, Stage
 from agentnb.ports.store import Turn
 from agentnb.runtime import agent_runs
 from agentnb.runtime.bridge import run_sync
-from agentnb.testing import scripted_runtime
+from agentnb.runtime.runtime import use
+from agentnb.testing import MODEL, ScriptedModel, scripted_runtime
 from tests.integration.test_durability import Place, call, kill, run_resume
 
 __all__ = ["Place"]
@@ -328,17 +330,18 @@ def test_too_many_tool_calls_at_once_are_refused() -> None:
 
 
 def test_a_run_whose_end_could_not_be_written_is_not_immortal() -> None:
-    with scripted_runtime([{"text": "a", "delay": 0.1}]) as runtime:
-        connection = runtime.store._open()  # type: ignore[attr-defined]
-        agent = anb.Agent("a")
-        agent.initialize()
-        threading.Timer(0.05, lambda: connection.execute("PRAGMA query_only = 1")).start()
-        with pytest.raises(anb_store_error()):
-            agent.execute_sync("go")
-        connection.execute("PRAGMA query_only = 0")
-        [run] = runtime.runs()
-        assert (run.status, run.reason) == ("failed", "lost")
-        assert runtime.cancel(run.id).status == "cancelled"
+    runtime = anb.Runtime(load(model=MODEL), models={MODEL: ScriptedModel([{"text": "a", "delay": 0.1}])})
+    use(runtime)
+    connection = runtime.store._open()  # type: ignore[attr-defined]
+    agent = anb.Agent("a")
+    agent.initialize()
+    threading.Timer(0.05, lambda: connection.execute("PRAGMA query_only = 1")).start()
+    with pytest.raises(anb_store_error()):
+        agent.execute_sync("go")
+    connection.execute("PRAGMA query_only = 0")
+    [run] = runtime.runs()
+    assert (run.status, run.reason) == ("failed", "lost")
+    assert runtime.cancel(run.id).status == "cancelled"
 
 
 def anb_store_error() -> type[Exception]:

@@ -123,8 +123,8 @@ def test_all_findings_come_at_once_each_with_place_and_mend() -> None:
     [
         ("", "1:1: the document is empty"),
         ("# only this\n", "1:1: the document is empty"),
-        ("- a\n", "1:1: a workflow must be a mapping"),
-        ("text", "1:1: a workflow must be a mapping"),
+        ("- a\n", "1:1: the document must be a mapping"),
+        ("text", "1:1: the document must be a mapping"),
         ("a: 1\n---\nb: 2\n", "2:1: there is a second document"),
         (
             "a:\n\tb: 1\n",

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from agentnb.errors import StoreError
 
-MEMORY = ":memory:"
 BUSY_SECONDS = 10.0
 _NETWORK = re.compile(r"^(nfs\d?|cifs|smb\w*|9p|afs|ceph|glusterfs|lustre|fuse\.(sshfs|s3fs|gcsfuse|rclone|glusterfs))$")
 
@@ -25,13 +24,11 @@ def connect(file: str, synchronous: str) -> sqlite3.Connection:
         StoreError: It can't be had; the message says why and what to do.
     """
     with readable_errors(file):
-        if file != MEMORY:
-            _prepare_folder(Path(file).parent)
+        _prepare_folder(Path(file).parent)
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             connection.execute(f"PRAGMA synchronous={synchronous}")
-            if file != MEMORY:
-                _use_wal(connection)
+            _use_wal(connection)
             _migrate(connection, file)
         except BaseException:
             connection.close()

@@ -12,15 +12,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agentnb.adapters.sqlite import deletion, payloads
-from agentnb.adapters.sqlite.connection import MEMORY, connect, readable_errors
+from agentnb.adapters.sqlite import deletion, firings, payloads
+from agentnb.adapters.sqlite.connection import connect, readable_errors
 from agentnb.errors import LeaseLost, RunNotFound, UnknownName
-from agentnb.ports.store import AgentRecord, AgentState, Cached, Definition, Event, Fence, Record, Run, RunChange, Signal, Turn, now
+from agentnb.ports.store import (
+    AgentRecord,
+    AgentState,
+    Cached,
+    Definition,
+    Event,
+    Fence,
+    Firing,
+    FiringChange,
+    Offer,
+    Record,
+    Run,
+    RunChange,
+    Signal,
+    Turn,
+    now,
+)
 
 _RUN_COLUMNS = (
     "id", "kind", "name", "status", "definition", "agent_id", "reason", "session", "user", "parent",
     "input", "output", "error", "owner", "lease_until", "attempt", "created_at", "ended_at", "usage",
-    "wake_at",
+    "wake_at", "job",
 )  # fmt: skip
 _RUN_JSON = ("input", "output", "error", "usage")
 _SELECT_RUN = f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs"
@@ -47,17 +63,17 @@ Statement = tuple[str, tuple[Any, ...]]
 
 
 class SQLiteStore:
-    """Everything in ``journal.db`` of a folder, or in memory.
+    """Everything in ``journal.db`` of a folder.
 
     One connection serves all threads of the process, one after the other; a forked child opens its own.
 
     Args:
-        folder: Where the file lies; None keeps all in memory, until the process ends.
+        folder: Where the file lies.
         synchronous: ``normal`` survives a killed process, ``full`` also a power loss.
     """
 
-    def __init__(self, folder: Path | None = None, *, synchronous: str = "normal") -> None:
-        self._file = MEMORY if folder is None else str(folder / "journal.db")
+    def __init__(self, folder: Path, *, synchronous: str = "normal") -> None:
+        self._file = str(folder / "journal.db")
         self._synchronous = self._holds = synchronous
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -101,8 +117,10 @@ class SQLiteStore:
                 execute(*statement)
             return True
 
-    def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:
+    def events(self, run_id: str = "", after: int = 0, limit: int | None = None, types: Sequence[str] = ()) -> list[Event]:
         where, values = ("run_id = ? AND run_id <> '' AND seq > ?", (run_id, after)) if run_id else ("seq > ?", (after,))
+        if types:
+            where, values = f"{where} AND type IN ({', '.join('?' * len(types))})", (*values, *types)
         rows = self._rows(
             f"SELECT seq, type, run_id, step_id, input_hash, data FROM events WHERE {where} ORDER BY seq LIMIT ?",
             (*values, -1 if limit is None else limit),
@@ -130,7 +148,9 @@ class SQLiteStore:
         status: str = "",
         name: str = "",
         agent_id: str = "",
+        session: str = "",
         parent: str = "",
+        job: str = "",
         since: str = "",
         until: str = "",
         before: tuple[str, str] | None = None,
@@ -142,7 +162,9 @@ class SQLiteStore:
             "status = ?": status,
             "name = ?": name,
             "agent_id = ? AND agent_id <> ''": agent_id,
+            "session = ?": session,
             "parent = ? AND parent <> ''": parent,
+            "job = ? AND job <> ''": job,
             "created_at >= ?": since,
             "created_at < ?": until,
         }
@@ -243,6 +265,25 @@ class SQLiteStore:
     def due(self, moment: float, limit: int = 100) -> list[Run]:
         where = "(status = 'waiting' AND wake_at > 0 AND wake_at <= ?1 AND lease_until < ?1) OR (lease_until > 0 AND lease_until < ?1)"
         return self._runs(f"{_UNFINISHED} AND ({where})", (moment,), limit)
+
+    def offer(self, offers: Sequence[Offer]) -> list[bool]:
+        made = [_statements(offer.events) for offer in offers]
+        with self._transaction() as execute:
+            return [firings.offered(offer, execute, events) for offer, events in zip(offers, made, strict=True)]
+
+    def firings(self, *, job: str = "", statuses: Sequence[str] = (), limit: int = 100) -> list[Firing]:
+        return firings.made(self._rows(*firings.query(job, statuses, limit)))
+
+    def newest_firings(self) -> list[Firing]:
+        return firings.made(self._rows(firings.NEWEST, ()))
+
+    def take_firing(self, firing: Firing, owner: str, until: float) -> Firing | None:
+        with self._transaction() as execute:
+            return firings.taken(firing, owner, until, execute)
+
+    def renew_firings(self, owner: str, until: float) -> None:
+        with self._transaction() as execute:
+            firings.renew(owner, until, execute)
 
     def version(self) -> int:
         return int(self._rows("PRAGMA data_version", ())[0][0])
@@ -396,4 +437,5 @@ _WRITERS: dict[type, Callable[[Any, Blobs], Statement]] = {
     Turn: _turn,
     Signal: _signal,
     Cached: _cached,
+    FiringChange: lambda change, _: firings.change(change),
 }

@@ -125,7 +125,9 @@ def _attempts(events: Sequence[Event]) -> list[dict[str, Any]]:
         (record,) = steps_of([event]).values() or (None,)
         if record is None:
             continue
-        if record.status == "running" or not found:
+        if record.status == "running" and found and found[-1].get("status") == "waiting":
+            found[-1] = {"started_at": found[-1]["started_at"]}  # what was asked is answered
+        elif record.status == "running" or not found:
             found.append({"started_at": _milliseconds(record.started_at or event.data["timestamp"])})
         if record.status in ENDED or record.status in ("queued", "waiting"):
             status = "failed" if record.status == "queued" and record.error else record.status

@@ -39,14 +39,14 @@ _WORDS = (
 _PLACEHOLDER = {"shell": {"command": "true"}}
 
 
-def shape_findings(errors: Iterable[ErrorDetails], data: Mapping[str, Any]) -> list[Finding]:
-    """One finding a place, in the words of the document; without those of ``word_findings``."""
+def shape_findings(errors: Iterable[ErrorDetails], data: Mapping[str, Any], model: type[BaseModel] = WorkflowSpec) -> list[Finding]:
+    """One finding a place, in the words of the document; ``model`` is what it should have the shape of."""
     places: dict[Path, list[ErrorDetails]] = defaultdict(list)
     for error in errors:
         if not error["loc"] and error["type"] == "value_error":
             continue
         places[_place(error, data)].append(error)
-    return [_finding(path, found, data) for path, found in places.items() if not _other_member(path, places, data)]
+    return [_finding(path, found, data, model) for path, found in places.items() if not _other_member(path, places, data)]
 
 
 def _other_member(path: Path, places: Iterable[Path], data: Mapping[str, Any]) -> bool:
@@ -88,13 +88,13 @@ def _place(error: ErrorDetails, data: Any) -> Path:
     return tuple(place)
 
 
-def _finding(path: Path, errors: list[ErrorDetails], data: Mapping[str, Any]) -> Finding:
+def _finding(path: Path, errors: list[ErrorDetails], data: Mapping[str, Any], model: type[BaseModel]) -> Finding:
     error = next((error for error in errors if error["loc"][-1:] == ("[key]",)), errors[0])
     value = value_at(data, path)
     if error["loc"][-1:] == ("[key]",):
         return _key_finding(path)
     if error["type"] == "extra_forbidden":
-        return Finding(f"unknown key {str(path[-1])!r}", did_you_mean(str(path[-1]), _keys(path[:-1]), "Its keys are"), path)
+        return Finding(f"unknown key {str(path[-1])!r}", did_you_mean(str(path[-1]), _keys(path[:-1], model), "Its keys are"), path)
     if path and path[-1] in _CHOICES and not (isinstance(value, Mapping) and path[-1] != "on_error"):
         return Finding(f"must be {_CHOICES[str(path[-1])]}, not {_shown(value)}", "", path)
     missing = [str(error["loc"][-1]) for error in errors if error["type"] == "missing"]
@@ -148,9 +148,9 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def _keys(path: Path) -> tuple[str, ...]:
+def _keys(path: Path, model: type[BaseModel]) -> tuple[str, ...]:
     """The keys that the mapping at that place may have."""
-    found: list[Any] = [WorkflowSpec]
+    found: list[Any] = [model]
     for part in path:
         found = [inner for kind in found for inner in _inside(kind, part)]
     return tuple(key for kind in found if isinstance(kind, type) and issubclass(kind, BaseModel) for key in kind.model_fields)

@@ -106,7 +106,7 @@ class _Yaml(Builder):
             self.find(
                 event.start_mark.index,
                 "there is a second document in the text",
-                "Keep one workflow in a file; remove the line ---",
+                "Keep one document in a file; remove the line ---",
                 stop=True,
             )
 
@@ -200,9 +200,9 @@ class Document:
             with _uncollected():
                 builder.build()
             if builder.root is None:
-                builder.find(0, "the document is empty", "Start with name: and steps:", stop=True)
+                builder.find(0, "the document is empty", "Start with name: …", stop=True)
             elif not isinstance(builder.root.value, dict):
-                builder.find(builder.root.start, "a workflow must be a mapping of keys to values", "Start with name: and steps:")
+                builder.find(builder.root.start, "the document must be a mapping of keys to values", "Start with name: …")
         except Stop:
             pass
         if builder.findings:

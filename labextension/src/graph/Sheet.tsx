@@ -158,13 +158,15 @@ function tabsOf(found: NodeDetails, node: GraphNode, actions: GraphActions, onPa
       body: <Ask key={found.question.ticket} question={found.question} found={found} actions={actions} />,
     });
   }
-  if (found.parts.length && !(found.part || node.kind === 'state')) {
-    const title = node.fan ? 'Items' : 'Visits';
-    tabs.push({ name: 'parts', title, count: found.count, body: <Parts found={found} onPart={onPart} /> });
+  if (found.parts.length && node.fan && !found.part) {
+    tabs.push({ name: 'parts', title: 'Items', count: found.count, body: <Parts found={found} onPart={onPart} /> });
   }
   if (found.step) {
     tabs.push({ name: 'output', title: 'Output', body: <Value shown={found.output ?? null} none="No output yet." /> });
     tabs.push({ name: 'input', title: 'Input', body: <Value shown={found.input ?? null} none="It takes no input." /> });
+  }
+  if (found.parts.length > 1 && !node.fan && !found.part) {
+    tabs.push({ name: 'parts', title: 'Visits', count: found.count, body: <Parts found={found} onPart={onPart} /> });
   }
   if (found.trace?.length) {
     tabs.push({ name: 'trace', title: 'Calls', count: found.trace.length, body: <Trace found={found} /> });

@@ -47,7 +47,8 @@ export const StepNode = memo(function StepNode({ data }: NodeProps<StepNodeType>
     current && 'agentnb-flow-current',
     faint && 'agentnb-flow-faint',
   ];
-  const title = [node.title, node.hint, state?.error].filter(Boolean).join('\n');
+  const line = secondLine(node, shown, now);
+  const title = [node.title, line === node.detail ? '' : line, node.hint, state?.error].filter(Boolean).join('\n');
   return (
     <div
       id={idOf(path)}
@@ -66,7 +67,7 @@ export const StepNode = memo(function StepNode({ data }: NodeProps<StepNodeType>
       <KindIcon kind={node.kind} />
       <span className="agentnb-flow-title">{node.title}</span>
       {shown && <StatusIcon status={shown.status} />}
-      <span className="agentnb-flow-line">{secondLine(node, shown, now)}</span>
+      <span className="agentnb-flow-line">{line}</span>
       {node.conditional && (
         <span className="agentnb-flow-condition">
           <Sign name="condition" />

@@ -1,0 +1,70 @@
+"""Runs whose process is gone: ended in its stead, and told of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, RunNotFound, StoreError
+from agentnb.jobs import documents, notifications, places
+from agentnb.jobs.journal import JobJournal
+from agentnb.ports.store import FINAL, Firing, Run
+from agentnb.runtime import job_runs
+
+if TYPE_CHECKING:
+    from agentnb.runtime.runtime import Runtime
+
+_MOST = 1_000
+
+
+def conclude(runtime: Runtime, firing: Firing, file: Path | None, code: int, said: str) -> Run | None:
+    """How the run of a firing has ended whose process has; one that never began is written down as failed."""
+    how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+    try:
+        run = runtime.store.run(firing.run_id)
+    except RunNotFound:
+        return _never_began(runtime, firing, file, how, said) if code != 0 else None
+    if run.status in FINAL or not job_runs.is_lost(runtime, run):
+        return run
+    return _ended(runtime, run, file, f"its process ended without a word ({how})")
+
+
+def end_lost_runs(runtime: Runtime, files: Mapping[str, Path], spare: Collection[str]) -> None:
+    """End the runs of jobs whose process is gone, also those that no scheduler has started."""
+    for run in runtime.store.runs(kind="job", status="running", limit=_MOST):
+        if run.id not in spare and job_runs.is_lost(runtime, run):
+            _ended(runtime, run, files.get(run.name), "its process is gone")
+
+
+def _ended(runtime: Runtime, run: Run, file: Path | None, why: str) -> Run | None:
+    mend = f"`agentnb jobs run {run.name} --resume-of {run.id}` goes on after what it had finished"
+    ended = job_runs.end_ownerless(runtime, run, job_runs.ProcessLost(f"{why}: {mend}"))
+    if ended is not None:
+        _tell(runtime, ended, file)
+    return ended
+
+
+def _never_began(runtime: Runtime, firing: Firing, file: Path | None, how: str, said: str) -> Run | None:
+    given: dict[str, object] = {"parameters": {}, "trigger": firing.trigger}
+    message = f"the job ended before it began ({how}): {said.strip() or 'it said nothing'}"
+    error: AgentNBError = ConfigurationError(message) if how == "exit code 2" else ExecutionError(message)
+    try:
+        journal = JobJournal.begin(runtime, firing.job, given, run_id=firing.run_id, firing=firing)
+        ended = journal.finish(error, {}, firing)
+    except StoreError:
+        return None
+    _tell(runtime, ended, file)
+    return ended
+
+
+def _tell(runtime: Runtime, ended: Run, file: Path | None) -> None:
+    """Send the notifications that the run itself couldn't send."""
+    spec = documents.quick(file) if file is not None else None
+    if spec is None or file is None or not spec.on_failure:
+        return
+    given = ended.input if isinstance(ended.input, dict) else {}
+    zone = spec.schedule.timezone if spec.schedule else "UTC"
+    known = places.values(ended.name, ended.id, time.time(), zone, str(given.get("trigger", "")))
+    notifications.tell(runtime, spec, ended, known, JobJournal(runtime, ended))

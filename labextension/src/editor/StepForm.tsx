@@ -47,7 +47,7 @@ export function StepForm({ item, store }: { item: Item; store: EditorStore }): J
       {isStep && <Needs item={item} store={store} />}
       <Fields
         path={item.path}
-        properties={isStep ? others : others}
+        properties={others}
         required={[]}
         given={item.value}
         open={isStep ? ['title', 'input', 'when'] : ['title', 'transitions']}

@@ -416,6 +416,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         worker = active.start(_limited(executor.run(), ready.spec.timeout, ready.spec.name))
         runtime.watch.add(active)
         runtime.watch.deliver(run.id)
+        told = active.seen
         outputs = await worker
         outputs = _released(runtime, ready, outputs)
         milliseconds = (time.perf_counter() - started) * 1000
@@ -430,7 +431,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         return made(replace(run, **fields), ready.spec, executor.runner.records, executor.visits, fields["ended_at"], past.source)
     except Suspended as waiting:
         _suspend(runtime, run, waiting)
-        if runtime.store.signals(run.id, active.seen):
+        if runtime.store.signals(run.id, told):
             with suppress(LeaseLost):
                 return await go_on(runtime, runtime.store.run(run.id), ready, options)
         if run.parent:

@@ -162,6 +162,21 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert secrets.redact("abcdefgh-not-shaped") == "abcdefgh-not-shaped"
 
 
+def test_passwords_of_urls_are_masked() -> None:
+    assert (
+        secrets.redact("see https://bob:hunter2@host/x, or postgres://:pw@db") == "see https://[secret]@host/x, or postgres://[secret]@db"
+    )
+    assert secrets.to_json({"dsn": "redis://u:p@h:1"}) == secrets.plain_json({"dsn": "redis://u:p@h:1"}) == '{"dsn":"redis://[secret]@h:1"}'
+    for text in (
+        "https://host/~bob@home",
+        "git@host:path and https://host:80/x",
+        "https://a:1/b, bob@host",
+        "{'u': 'http://a:8', 'm': 'b@c'}",
+    ):
+        assert secrets.redact(text) == text
+    assert secrets.bare_url("https://bob:hunter2@[::1]:8/v1?key=k") == "https://[::1]:8/v1"
+
+
 def test_the_key_of_a_request_does_not_depend_on_order_or_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     def key(text: str, **options: int) -> str:
         return ModelRequest("m", (Message("user", text),), options=options).sha256()

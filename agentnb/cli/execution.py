@@ -192,9 +192,9 @@ def waits(runtime: Runtime, run: WorkflowRun) -> list[dict[str, Any]]:
     from agentnb.runtime import workflow_runs
 
     found = []
-    for _, step in workflow_runs.pending(runtime, run.id):
+    for owner, step in workflow_runs.pending(runtime, run.id):
         question = step.question or {}
-        found.append({**question, "step": step.id, "command": answer_command(run.id, step.id, question)})
+        found.append({**question, "step": step.id, "command": answer_command(owner, step.id, question)})
     return found + [asdict(wait) for wait in run.report().waits if wait.kind in ("event", "timer")]
 
 

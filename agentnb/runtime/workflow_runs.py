@@ -291,15 +291,18 @@ def answer(runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: A
 
     Raises:
         NotWaiting: It waits for nothing of the kind.
-        ConfigurationError: The answer doesn't fit the form.
+        ConfigurationError: The answer doesn't fit the form, or it isn't clear which question is meant.
     """
     run = runtime.store.run(run_id)
-    waiting = {(owner, record.id): record for owner, record in pending(runtime, run.id)}
-    found = [(owner, record) for (owner, name), record in waiting.items() if name == step_id]
+    waiting = pending(runtime, run.id)
+    found = [(owner, record) for owner, record in waiting if record.id == step_id]
     if not found:
-        names = ", ".join(name for _, name in waiting) or "nothing"
+        names = ", ".join(record.id for _, record in waiting) or "nothing"
         raise NotWaiting(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
-    owner, record = found[0]
+    owner, record = next((one for one in found if one[0] == run.id), found[0])
+    if len(found) > 1 and owner != run.id:
+        owners = ", ".join(owner for owner, _ in found)
+        raise ConfigurationError(f"several sub-workflows of run {run.id} wait for {step_id!r}: name the one that is meant: {owners}")
     question = record.question or {}
     _check_answer(question, step_id, verdict, data)
     ticket = question["ticket"]

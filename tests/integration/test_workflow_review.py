@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import agentnb as anb
+from agentnb.cli.execution import waits
 from agentnb.errors import ConfigurationError, ExecutionCancelled, IllegalTransition, StoreError
 from agentnb.ports.store import FINAL, Event, Signal
 from agentnb.runtime import sweeping, workflow_runs
@@ -215,6 +216,26 @@ async def test_two_threads_that_hand_over_one_event_do_so_once() -> None:
     runtime.watch.remove("run")
     await asyncio.sleep(0)
     assert active.answers("event:go").qsize() == 1
+
+
+async def test_an_answer_is_for_one_of_several_sub_workflows_that_ask_the_same() -> None:
+    inner = anb.Workflow("inner", inputs={"n": int}, outputs={"by": "${steps.ask.output.by}"}).add(
+        "ask", human={"prompt": "pay ${inputs.n}?"}
+    )
+    outer = anb.Workflow("outer", outputs={"by": "${steps.each.output}"})
+    outer.add("each", workflow=inner, for_each=[1, 2], input={"n": "${item}"})
+    runtime = anb.current()
+    run = await outer.run()
+    first, second = (owner for owner, _ in workflow_runs.pending(runtime, run.id))
+    with pytest.raises(ConfigurationError, match=f"name the one that is meant: {first}, {second}"):
+        workflow_runs.answer(runtime, run.id, "ask", "approve")
+    assert [wait["command"].split()[3] for wait in waits(runtime, run)] == [first, second]
+    workflow_runs.answer(runtime, second, "ask", "approve", by="Eve")
+    run = await workflow_runs.resume(runtime, run.id, OPTIONS)
+    workflow_runs.answer(runtime, run.id, "ask", "approve", by="Ada")
+    run = await workflow_runs.resume(runtime, run.id, OPTIONS)
+    assert run.outputs == {"by": [{"by": "Ada"}, {"by": "Eve"}]}
+    assert run.steps["each"].duration_ms >= run.steps["each[1]"].duration_ms
 
 
 async def test_an_answer_whose_giver_dies_is_acted_on_by_a_sweep() -> None:

@@ -336,6 +336,10 @@ def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
     assert "%agentnb replay RUN" in kernel.run("%agentnb").text
     assert "no such command" in kernel.run("%agentnb nonsense").content["evalue"]
     assert kernel.run("%agentnb show exec_nope").content["ename"] == "RunNotFound"
+    assert "check the quotes" in kernel.run("%agentnb replay 'unclosed").content["evalue"]
+    assert "say which run" in kernel.run("%agentnb cancel").content["evalue"]
+    assert "completed already" in kernel.run("%agentnb cancel last").content["evalue"]
+    assert "max_steps" in kernel.run("%%agent w -m scripted:s.jsonl --max-steps 0\nhi").content["evalue"]
     replayed = kernel.run("%%agent w -m scripted:s.jsonl -t lookup --replay c.jsonl --fresh\nhi")
     assert "Sunny." in replayed.html[-1]
     missed = kernel.run("%%agent w -m scripted:s.jsonl -t lookup --replay c.jsonl --fresh\nsomething else")

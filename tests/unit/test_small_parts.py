@@ -113,6 +113,10 @@ def test_interpolation() -> None:
     class Thing:
         size = 4
 
+        @property
+        def broken(self) -> str:
+            raise RuntimeError("no")
+
     names = {"city": "Rome", "thing": Thing()}
     text = 'In {city} {{city}} {thing.size} {"a": {"b": 1}} {x} def f(): {} {{ jinja }} {city!r} {0}'
     expected = 'In Rome {city} 4 {"a": {"b": 1}} {x} def f(): {} {{ jinja }} {city!r} {0}'
@@ -124,6 +128,8 @@ def test_interpolation() -> None:
     assert same == "{thing.siez}"
     assert "did you mean .size?" in warnings[0]
     assert interpolate("{city}", {"city": "{thing}", "thing": 1})[0] == "{thing}"
+    with pytest.raises(ConfigurationError, match=r"\{thing.broken\} can't be read: RuntimeError: no"):
+        interpolate("{thing.broken}", names)
 
 
 def test_cell_arguments(capsys: pytest.CaptureFixture[str]) -> None:

@@ -250,7 +250,7 @@ def test_in_the_background(kernel: Kernel, tmp_path: Path) -> None:
     assert reply.status == "ok"
     assert "running" in kernel.run("r").text
     assert kernel.run("(await r).text").text == "'slowly'"
-    assert kernel.run("r.text").text == "'slowly'"
+    assert kernel.run("r.text, (await r).text").text == "('slowly', 'slowly')"
     kernel.run("a = __import__('agentnb').Agent('second', model='scripted:s.jsonl')")
     kernel.run("%%agent second -o first\nhi")
     kernel.run("%%agent second -o r --background\nhi", allow_stdin=True)
@@ -399,7 +399,7 @@ def test_in_the_background_where_nobody_watches_the_cell_waits_and_fails(kernel:
     script(tmp_path, {"text": "done", "delay": 0.2}, {"error": "it is down"})
     reply = kernel.run("%%agent -m scripted:s.jsonl -o r --background\nhi")
     assert 'data-status="completed"' in reply.html[-1]
-    assert kernel.run("r.text").text == "'done'"
+    assert kernel.run("(await r).text").text == "'done'"
     assert kernel.run("%%agent -m scripted:s.jsonl --background\nhi").content["ename"] == "ProviderError"
 
 

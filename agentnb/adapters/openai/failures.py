@@ -68,6 +68,9 @@ class Failures:
         said, code = self._clean(_message(body)), _code(body)
         spent = any(word in code for word in _QUOTA)
         told = f"{self._where} answered {status}: {said}"
+        if 300 <= status < 400:
+            to = self._clean(bare_url(headers.get("location", ""))) or "nowhere"
+            return ConfigurationError(f"{self._where} redirects to {to}, which isn't followed: set base_url to the server that is meant")
         if status in {401, 403}:
             return ConfigurationError(f"{told}. {self._key_advice()}")
         if status == 404:

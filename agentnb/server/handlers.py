@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from http.client import responses
 from typing import Any
 
@@ -101,7 +102,7 @@ class RouteHandler(APIHandler):
         if before is not None:
             return before, before.body
         try:
-            reply = route.function(call, **arguments)
+            reply = route.function(replace(call, key=key), **arguments)
         except BaseException:
             key.release()
             raise

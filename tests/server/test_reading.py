@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -119,6 +123,52 @@ def test_a_text_is_checked_with_places_and_mends(api: httpx2.Client) -> None:
     planned = api.post("/documents/plan", json={"text": text.replace("[c]", "[a]")}).json()
     assert (planned["phases"], planned["critical_path"]) == ([["a"], ["b"]], ["a", "b"])
     assert [(edge["source"], edge["target"]) for edge in planned["graph"]["edges"]] == [("a", "b")]
+
+
+NAMED = """\
+name: x
+steps:
+  fine: {tool: "python:helpers.write", input: {who: Ada}}
+  misspelt: {tool: "python:helpers.wrote"}
+  missing: {tool: "python:nowhere.write"}
+  plain: {tool: search}
+  ours: {agent: geographer, input: hi}
+  nobody: {agent: nobody, input: hi}
+  inner: {workflow: letter.workflow.yaml, input: {whom: Ada}}
+  absent: {workflow: absent.workflow.yaml}
+  outside: {workflow: ../../outside.workflow.yaml}
+"""
+
+
+def test_names_are_looked_for_as_on_the_command_line(api: httpx2.Client, place: Path, store: Path) -> None:
+    (place / "named.workflow.yaml").write_text(NAMED)
+    command = [sys.executable, "-m", "agentnb", "workflow", "validate", "named.workflow.yaml", "--json"]
+    told = subprocess.run(command, cwd=place, env={**os.environ, "AGENTNB_STORE": str(store)}, capture_output=True, text=True, check=False)
+    found = api.post("/documents/validate", json={"text": NAMED, "file": "named.workflow.yaml"}).json()["findings"]
+    assert [finding["line"] for finding in found] == [4, 5, 6, 8, 9, 9, 10]
+    assert "has no 'wrote'" in found[0]["message"]
+    elsewhere = [finding for finding in json.loads(told.stdout)["findings"] if finding["line"] < 11]  # files outside aren't read for others
+    assert [(one["line"], one["severity"]) for one in found] == [(one["line"], one["severity"]) for one in elsewhere]
+
+
+def test_pipes_and_links_are_not_read(api: httpx2.Client, place: Path, tmp_path: Path) -> None:
+    os.mkfifo(place / "pipe.yaml")
+    (tmp_path / "outside.yaml").write_text("name: outside\nsteps: {a: {shell: {command: 'true'}}}\n")
+    (place / "link.yaml").symlink_to(tmp_path / "outside.yaml")
+    for name, reason in (("pipe.yaml", "a pipe"), ("link.yaml", "not in the server's folder")):
+        response = api.post("/runs", json={"file": name})
+        assert response.status_code == 400
+        assert reason in response.json()["detail"]
+        text = f"name: x\nsteps:\n  a: {{workflow: {name}, input: {{none: 1}}}}\n"
+        assert api.post("/documents/validate", json={"text": text, "file": "x.yaml"}).json() == {"ok": True, "findings": []}
+
+
+def test_checking_imports_nothing(api: httpx2.Client, place: Path) -> None:
+    (place / "loud.py").write_text("open('imported', 'w').close()\ndef f(): ...\n")
+    text = 'name: x\nsteps:\n  a: {tool: "python:loud.f"}\n  b: {tool: "python:loud.g"}\n'
+    found = api.post("/documents/validate", json={"text": text, "file": "x.yaml"}).json()["findings"]
+    assert [finding["line"] for finding in found] == [4]
+    assert not (place / "imported").exists()
 
 
 @pytest.mark.parametrize(

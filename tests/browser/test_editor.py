@@ -238,7 +238,6 @@ def test_findings_are_at_the_node_the_line_and_in_the_list_and_are_mended_by_a_b
     expect(editor.get("run")).to_be_disabled()
     editor.get("problems-summary").click()
     expect(editor.get("finding")).to_have_count(1)
-    picture(page, "editor-finding")
     editor.get("fix").click()
     editor.has_text("steps.review.output == steps.notes.output")
     expect(editor.get("problems-summary")).to_contain_text("No findings")
@@ -311,7 +310,6 @@ def test_a_run_is_watched_and_answered_on_the_canvas(page: Page, lab: Lab) -> No
     sheet.get_by_role("button", name=re.compile("approve", re.IGNORECASE)).click()
     expect(editor.get("run-status")).to_have_attribute("data-status", "completed")
     expect(editor.node("ask")).to_have_attribute("data-status", "completed")
-    picture(page, "editor-run")
     editor.get("leave-run").click()
     expect(editor.node("ask")).to_have_attribute("data-status", "")
     assert editor.file.read_text() == RUN

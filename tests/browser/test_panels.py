@@ -183,7 +183,7 @@ def test_an_empty_store_teaches(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page, images: Path) -> None:
+def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page) -> None:
     panel = open_panel(page, "Runs")
     expect(rows(page)).to_have_count(2)
 
@@ -196,8 +196,6 @@ def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page, images: Pat
     with pytest.raises(Exception, match="all are used"):
         helper.execute_sync("And now?")
     expect(rows(page, status="failed")).to_contain_text("all are used")
-
-    picture(page, images / "runs.png")
 
     field = panel.get_by_test_id("agentnb-runs-filter")
     field.fill("status:failed agent:helper today")
@@ -266,7 +264,7 @@ def test_a_run_is_cancelled_and_deleted(lab: Lab, page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_a_chat_streams_asks_and_shows_its_tools(page: Page, images: Path) -> None:
+def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     panel = open_panel(page, "Agents")
     panel.get_by_test_id("agentnb-agents-filter").fill("mail")
     card = panel.get_by_test_id("agentnb-agent-card")
@@ -297,7 +295,6 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page, images: Path) -> No
     tool = chat.get_by_test_id("agentnb-trace-step").filter(has=page.locator(".agentnb-name", has_text="send")).first
     tool.locator("summary").first.click()
     expect(tool).to_contain_text("sent to bob")
-    picture(page, images / "chat.png")
 
 
 @pytest.mark.usefixtures("agents")

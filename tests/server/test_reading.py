@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from tests.server.runs import Runs
+from tests.support.jupyter_server import API
 
 
 def got(api: httpx2.Client, path: str, **params: Any) -> Any:
@@ -178,6 +179,19 @@ def test_checking_imports_nothing(api: httpx2.Client, place: Path) -> None:
 def test_bodies_that_are_none_are_problems(api: httpx2.Client, body: bytes) -> None:
     response = api.post("/documents/plan", content=body)
     assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("POST", "/runs/"), ("DELETE", "/a/b/c"), ("GET", "/")])
+def test_what_is_no_route_is_a_problem(api: httpx2.Client, method: str, path: str) -> None:
+    response = api.request(method, path)
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+    assert response.json()["detail"] == f"there is no such route: GET {API}/openapi.json lists them"
+    assert httpx2.request(method, f"{str(api.base_url).rstrip('/')}{path}", trust_env=False).status_code == 403
+
+
+def test_a_method_that_a_route_has_not_is_a_problem(api: httpx2.Client) -> None:
+    response = api.put("/runs", json={})
+    assert (response.status_code, response.headers["content-type"]) == (405, "application/problem+json")
 
 
 def test_a_text_that_is_too_large_is_refused(api: httpx2.Client) -> None:

@@ -27,7 +27,7 @@ from agentnb.errors import (
     described,
 )
 from agentnb.policy import Check
-from agentnb.ports.store import FINAL, Definition, Event, Fence, Run, RunChange, Signal, Status, now
+from agentnb.ports.store import FINAL, Definition, Event, Fence, Record, Run, RunChange, Signal, Status, now
 from agentnb.runtime import agent_runs
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.watch import ActiveRun
@@ -125,7 +125,14 @@ async def execute(
 
 
 def queue(
-    runtime: Runtime, definition: Definition, inputs: Mapping[str, Any], *, user: str = "", rerun_of: str = "", start: Iterable[str] = ()
+    runtime: Runtime,
+    definition: Definition,
+    inputs: Mapping[str, Any],
+    *,
+    user: str = "",
+    rerun_of: str = "",
+    start: Iterable[str] = (),
+    also: Callable[[Run], Iterable[Record]] = lambda run: (),
 ) -> Run:
     """Write down that a workflow is to be run, by whatever process resumes the run; until one does, it belongs to this one.
 
@@ -136,6 +143,7 @@ def queue(
         user: Who asks.
         rerun_of: An ended run whose results are taken where step and input are the same.
         start: Steps that are run anew in any case, and what needs them.
+        also: What is written with the run, in one transaction.
 
     Raises:
         WorkflowError: The inputs don't fit, or there is no such step.
@@ -155,7 +163,7 @@ def queue(
         created_at=now(),
     )
     source = {"rerun_of": rerun_of, "start": names} if rerun_of else {}
-    runtime.store.write(definition, run, _identity(run).event("workflow.queued", "queued", input_data=run.input, **source))
+    runtime.store.write(definition, run, _identity(run).event("workflow.queued", "queued", input_data=run.input, **source), *also(run))
     return run
 
 

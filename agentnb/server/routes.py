@@ -53,4 +53,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/events/stream", "read", "runs", events.stream, stream="sse"),
     Route("GET", "/events/socket", "read", "runs", events.socket, stream="websocket"),
     Route("GET", "/models", "read", "models", models.list_),
+    Route("POST", "/models/pull", "execute", "models", models.pull, status=202),
 )

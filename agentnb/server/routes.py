@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentnb.server import agents, documents, events, executions, health, models, runs, signals, starts, workflows
+from agentnb.server import agents, documents, events, executions, health, models, run_graphs, runs, signals, starts, workflows
 from agentnb.server.routing import Route
 
 PREFIX = "agentnb/api/v1"
@@ -36,7 +36,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/runs/{run_id}/steps", "read", "runs", runs.steps),
     Route("GET", "/runs/{run_id}/questions", "read", "runs", runs.questions),
     Route("GET", "/runs/{run_id}/report", "read", "runs", runs.report),
-    Route("GET", "/runs/{run_id}/graph", "read", "runs", runs.graph),
+    Route("GET", "/runs/{run_id}/graph", "read", "runs", run_graphs.graph),
+    Route("GET", "/runs/{run_id}/graph/details", "read", "runs", run_graphs.details),
     Route("GET", "/runs/{run_id}/diff/{other_id}", "read", "runs", runs.diff),
     Route("POST", "/runs", "execute", "runs", starts.start, status=202),
     Route("DELETE", "/runs/{run_id}", "write", "runs", starts.delete),

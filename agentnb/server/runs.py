@@ -12,7 +12,6 @@ from agentnb.runtime import workflow_runs
 from agentnb.runtime.diff import diff as differences
 from agentnb.runtime.runtime import Runtime
 from agentnb.runtime.workflow_results import WorkflowRun
-from agentnb.server.graphs import GraphData, graph_of_run
 from agentnb.server.pages import Name, Page, PageQuery, cursor_of, pair_of
 from agentnb.server.routing import Call, Data, Request
 from agentnb.server.steps import QuestionData, StepData, questions_of, steps_of_run
@@ -235,11 +234,6 @@ def report(call: Call, run_id: str, query: FormatQuery) -> ReportData:
         return ReportData(format="json", report=made.to_dict())
     texts = {"text": made.to_text, "markdown": made.to_markdown, "html": made._repr_html_}
     return ReportData(format=query.format, text=texts[query.format]())
-
-
-def graph(call: Call, run_id: str) -> GraphData:
-    """The graph of a workflow's run, with what came of each step."""
-    return graph_of_run(workflow_run(call.runtime, run_id))
 
 
 def diff(call: Call, run_id: str, other_id: str) -> DiffData:

@@ -1,11 +1,25 @@
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { agentsPlugin } from './agents/plugin';
 import { answerPlugin } from './answer';
 import { launcherPlugin } from './launcher';
 import { magicsPlugin } from './magics';
+import { panelsPlugin, servicesPlugin } from './panels/plugin';
+import { runsPlugin } from './runs/plugin';
 import { standInPlugin } from './standin';
+import { statusBarPlugin } from './statusbar';
 
 /** All plugins of the extension: one file each. */
-const plugins: JupyterFrontEndPlugin<void>[] = [magicsPlugin, answerPlugin, launcherPlugin, standInPlugin];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  magicsPlugin,
+  answerPlugin,
+  launcherPlugin,
+  servicesPlugin,
+  panelsPlugin,
+  agentsPlugin,
+  runsPlugin,
+  statusBarPlugin,
+  standInPlugin,
+];
 
 export default plugins;

@@ -43,13 +43,16 @@ def test_runs_of_agents_and_of_workflows_have_the_same_shape(api: httpx2.Client,
 
 def test_graphs_say_what_came_of_each_step(api: httpx2.Client, runs: Runs) -> None:
     dag, machine = got(api, f"/runs/{runs.waiting}/graph"), got(api, f"/runs/{runs.machine}/graph")
-    assert [(node["id"], node["phase"], node["state"]["status"]) for node in dag["nodes"]] == [
-        ("write", 0, "completed"),
-        ("review", 1, "waiting"),
-        ("send", 2, "queued"),
-    ]
-    assert machine["current"] == "REST"
-    assert [edge["taken"] for edge in machine["edges"]] == [1, 1, 0]
+    assert [node["id"] for node in dag["data"]["nodes"]] == ["write", "review", "send"]
+    assert {name: step["status"] for name, step in dag["state"]["steps"].items()} == {"write": "completed", "review": "waiting"}
+    assert machine["state"]["current"] == ["REST"]
+    assert sorted(number for numbers in machine["state"]["taken"].values() for number in numbers) == [1, 2]
+
+
+def test_the_sheet_of_a_step(api: httpx2.Client, runs: Runs) -> None:
+    sheet = got(api, f"/runs/{runs.waiting}/graph/details", node="write")["details"]
+    assert (sheet["run"], sheet["step"], sheet["status"], len(sheet["attempts"])) == (runs.waiting, "write", "completed", 1)
+    assert got(api, f"/runs/{runs.waiting}/graph/details", node="nowhere")["details"]["status"] == "queued"
 
 
 def test_an_unknown_run_is_a_problem_with_its_mend(api: httpx2.Client) -> None:

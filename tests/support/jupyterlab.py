@@ -12,12 +12,11 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
     from playwright.sync_api import Browser, Locator, Page
 
@@ -42,17 +41,53 @@ class MissingPart(Exception):
     """Something that the browser tests need is not installed; the message says how to install it."""
 
 
-@dataclass(frozen=True)
 class Lab:
-    """A running server.
+    """A server that can be stopped and started again, at the same address.
+
+    Args:
+        root: The folder that it shows, in which its kernels work.
+        environment: Of its process; ``JUPYTER_RUNTIME_DIR`` says where it tells its address.
+        log: What it prints.
 
     Attributes:
+        folder: The folder that it shows.
         url: Where it listens.
-        folder: The folder that it shows, in which its kernels work.
+        store: Where its agents' journal is.
     """
 
-    url: str
-    folder: Path
+    def __init__(self, root: Path, environment: Mapping[str, str], log: Path) -> None:
+        self.folder = root
+        self.url = ""
+        self.store = Path(environment["AGENTNB_STORE"])
+        self._environment = dict(environment)
+        self._log = log
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it says where it listens."""
+        port = self.url.rstrip("/").rpartition(":")[2] or "0"
+        options = ("--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", f"--IdentityProvider.token={TOKEN}")
+        quiet = ("--LabApp.news_url=", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.folder}")
+        with self._log.open("ab") as log:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", *options, *quiet],
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.url = _address(self._server, Path(self._environment["JUPYTER_RUNTIME_DIR"]), self._log)
+
+    def stop(self) -> None:
+        """End it, and with it all its kernels."""
+        if self._server is not None:
+            self._server.terminate()
+            try:
+                self._server.wait(20)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
+                self._server.wait()
 
     def script(self, *lines: dict[str, Any], name: str) -> str:
         """Write a transcript for the scripted model; the answer is the model's name."""
@@ -75,12 +110,18 @@ def require_extension() -> None:
 
 
 @contextlib.contextmanager
-def jupyterlab(folder: Path) -> Iterator[Lab]:
-    """Serve ``folder/notebooks`` until the block ends; settings, workspaces, trust and the agents' journal stay inside ``folder``."""
+def jupyterlab(folder: Path, config: str = "") -> Iterator[Lab]:
+    """Serve ``folder/notebooks`` until the block ends; settings, workspaces, trust and the agents' journal stay inside ``folder``.
+
+    Args:
+        folder: For everything that the server reads and writes.
+        config: The server's own configuration, as Python.
+    """
     require_extension()
     root, runtime = folder / "notebooks", folder / "runtime"
-    for place in (root, runtime):
+    for place in (root, runtime, folder / "config"):
         place.mkdir(parents=True, exist_ok=True)
+    (folder / "config" / "jupyter_server_config.py").write_text(config, encoding="utf-8")
     own = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -95,25 +136,12 @@ def jupyterlab(folder: Path) -> Iterator[Lab]:
     news = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     news.parent.mkdir(parents=True, exist_ok=True)
     news.write_text('{"fetchNews": "false"}')  # else a question about it lies over the page
-    options = ("--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", f"--IdentityProvider.token={TOKEN}", "--LabApp.news_url=")
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={root}"],
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield Lab(_address(server, runtime, folder / "server.log"), root)
-        finally:
-            server.terminate()
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+    lab = Lab(root, environment, folder / "server.log")
+    try:
+        lab.start()
+        yield lab
+    finally:
+        lab.stop()
 
 
 def _address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:

@@ -20,7 +20,7 @@ export function count(number: number): string {
   if (number < 1000) {
     return String(number);
   }
-  return number < 1_000_000 ? `${(number / 1000).toFixed(1)}k` : `${(number / 1_000_000).toFixed(1)}M`;
+  return number < 999_950 ? `${(number / 1000).toFixed(1)}k` : `${(number / 1_000_000).toFixed(1)}M`;
 }
 
 /** `1 item`, `3 items`. */

@@ -1,0 +1,341 @@
+"""The panels of agents and runs in JupyterLab: real runs of the same store, as somebody sees them in the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from agentnb.runtime.runtime import current
+from tests.support.jupyterlab import TOKEN, Lab, MissingPart, chromium, jupyterlab, open_lab
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)
+
+WANTED = bool(os.environ.get("AGENTNB_PICTURES"))
+IMAGES = Path(__file__).resolve().parents[2] / "notebooks" / "images"
+
+CONFIG = """
+import json, os
+from pathlib import Path
+from jupyter_server.auth.authorizer import Authorizer
+
+class FileAuthorizer(Authorizer):
+    def is_authorized(self, handler, user, action, resource):
+        file = Path(os.environ["JUPYTER_CONFIG_DIR"], "forbidden.json")
+        return [action, resource] not in (json.loads(file.read_text()) if file.exists() else [])
+
+c.ServerApp.authorizer_class = FileAuthorizer
+"""
+
+AGENTS = """
+import agentnb as anb
+
+@anb.tool(effects="none")
+def lookup(city: str) -> str:
+    "Weather."
+    return f"sunny in {city}"
+
+@anb.tool(approval=True)
+def send(to: str) -> str:
+    "Send mail."
+    return f"sent to {to}"
+
+secretary = anb.Agent("secretary", model="scripted:chat.jsonl", instructions="You write.", tools=[lookup, send], capabilities=["MAIL"])
+secretary.initialize()
+for day in ("Monday", "Tuesday"):
+    anb.Agent("weather", model=f"scripted:{day}.jsonl", tools=[lookup]).execute_sync(f"How is {day}?")
+"""
+
+TRIAGE = """
+name: Ticket triage
+steps:
+  fetch: {shell: {command: "echo 7"}}
+  flaky: {shell: {command: "exit 3"}, needs: [fetch], retry: {max_attempts: 2, backoff: constant, initial: 10ms}, on_error: continue}
+  review:
+    human: {prompt: "Send this?", form: {type: object, properties: {why: {type: string}}, required: [why]}}
+    needs: [fetch]
+outputs: {why: "${steps.review.output.data.why}"}
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    try:
+        with jupyterlab(tmp_path_factory.mktemp("lab"), CONFIG) as running:
+            yield running
+    except MissingPart as error:
+        pytest.fail(str(error))
+
+
+@pytest.fixture(scope="module")
+def browser_page(lab: Lab) -> Iterator[Page]:
+    try:
+        with chromium() as browser:
+            yield open_lab(browser, lab)
+    except MissingPart as error:
+        pytest.fail(str(error))
+
+
+@pytest.fixture
+def page(browser_page: Page) -> Page:
+    """The page with nothing open but the launcher."""
+    browser_page.keyboard.press("Escape")
+    tabs = browser_page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-closable .lm-TabBar-tabCloseIcon")
+    while tabs.count():  # a launcher that is alone can't be closed
+        tabs.first.click()
+    browser_page.locator(".jp-Launcher:visible").wait_for()
+    return browser_page
+
+
+@pytest.fixture(autouse=True)
+def lab_store(lab: Lab, own_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test runs here is in the store that the server reads."""
+    monkeypatch.setenv("AGENTNB_STORE", str(lab.store))
+    monkeypatch.chdir(lab.folder)
+
+
+@pytest.fixture(scope="module")
+def agents(lab: Lab) -> None:
+    """Agents as a script defines them, and two runs."""
+    tokens = {"usage": {"input_tokens": 1000, "output_tokens": 234}}
+    for day, sky in (("Monday", "sunny"), ("Tuesday", "cloudy")):
+        lab.script(call("lookup", city=day), {"text": f"It is **{sky}**.", **tokens}, name=f"{day}.jsonl")
+    words = {"text": "I have **written**. ![a picture](http://127.0.0.1:9/told.png) " + "So it goes. " * 20, "chunk_delay": 0.05}
+    lab.script(call("lookup", city="Rome"), call("send", to="ann"), words, name="chat.jsonl")
+    (lab.folder / "agents.py").write_text(AGENTS)
+    subprocess.run([sys.executable, "agents.py"], cwd=lab.folder, env={**os.environ, "AGENTNB_STORE": str(lab.store)}, check=True)
+
+
+@pytest.fixture
+def forbid(lab: Lab) -> Iterator[Any]:
+    """Forbids actions on resources to the user, until the test ends."""
+    file = lab.folder.parent / "config" / "forbidden.json"
+    yield lambda *rules: file.write_text(json.dumps([list(rule) for rule in rules]))
+    file.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Where the README's pictures go: only where they are wanted into the working tree."""
+    return IMAGES if WANTED else tmp_path
+
+
+def picture(page: Page, file: Path) -> None:
+    """All that is below the tabs, as PNG."""
+    page.mouse.move(0, 0)
+    page.locator("#jp-main-dock-panel > .agentnb-panel").locator("visible=true").screenshot(path=file)
+    assert file.stat().st_size <= 200_000
+
+
+def call(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"tool_calls": [{"name": name, "arguments": arguments}]}
+
+
+def open_panel(page: Page, name: str) -> Locator:
+    """Open a panel from the launcher."""
+    page.locator('.jp-LauncherCard[data-category="Agents"]', has_text=name).locator("visible=true").click()
+    return page.get_by_test_id(f"agentnb-{name.lower()}")
+
+
+def rows(page: Page, **data: str) -> Locator:
+    selector = "".join(f'[data-{name}="{value}"]' for name, value in data.items())
+    return page.locator(f'[data-testid="agentnb-run-row"]{selector}')
+
+
+def open_run(page: Page, run_id: str) -> Locator:
+    if not page.get_by_test_id("agentnb-runs").count():
+        open_panel(page, "Runs")
+    rows(page, run=run_id).click()
+    view = page.get_by_test_id("agentnb-run").locator("visible=true")
+    view.wait_for()
+    return view
+
+
+def triage(lab: Lab) -> str:
+    """A run of a workflow that waits for a person."""
+    from agentnb.runtime.workflow import Workflow
+
+    (lab.folder / "triage.workflow.yaml").write_text(TRIAGE)
+    run = Workflow.load("triage.workflow.yaml").run_sync({})
+    assert run.status == "waiting"
+    return run.id
+
+
+def test_an_empty_store_teaches(page: Page) -> None:
+    expect(open_panel(page, "Runs").get_by_test_id("agentnb-empty")).to_contain_text("%%agent")
+    page.keyboard.press("Control+Shift+C")
+    page.locator(".lm-CommandPalette-input").fill("Agents: ")
+    page.locator(".lm-CommandPalette-input").fill("Agents")
+    page.locator('.lm-CommandPalette-item[data-command="agentnb:open-panel"]', has_text="Agents").first.click()
+    expect(page.get_by_test_id("agentnb-agents").get_by_test_id("agentnb-empty")).to_contain_text("agentnb.Agent(")
+
+
+@pytest.mark.usefixtures("agents")
+def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page, images: Path) -> None:
+    panel = open_panel(page, "Runs")
+    expect(rows(page)).to_have_count(2)
+
+    lab.script({"text": "Fine."}, name="fine.jsonl")
+    import agentnb as anb
+
+    helper = anb.Agent("helper", model="scripted:fine.jsonl")
+    live = helper.execute_sync("How are you?")
+    expect(rows(page, run=live.execution_id, status="completed")).to_be_visible()
+    with pytest.raises(Exception, match="all are used"):
+        helper.execute_sync("And now?")
+    expect(rows(page, status="failed")).to_contain_text("all are used")
+
+    picture(page, images / "runs.png")
+
+    field = panel.get_by_test_id("agentnb-runs-filter")
+    field.fill("status:failed agent:helper today")
+    expect(rows(page)).to_have_count(1)
+    field.fill("colour:red")
+    expect(panel.locator(".agentnb-filter-problem")).to_contain_text("there is no colour:")
+    field.fill("agent:weather")
+    expect(rows(page)).to_have_count(2)
+
+    compare = panel.get_by_test_id("agentnb-compare-button")
+    for row in rows(page).all():
+        row.locator("input").check()
+    compare.click()
+    view = page.get_by_test_id("agentnb-compare")
+    expect(view.get_by_test_id("agentnb-compare-summary")).to_contain_text("differ from m1 on")
+    view.get_by_test_id("agentnb-compare-step").first.locator("summary").click()
+    expect(view.locator('td[data-mark="−"]', has_text="Monday").first).to_be_visible()
+    expect(view.locator('td[data-mark="+"]', has_text="Tuesday").first).to_be_visible()
+
+
+def test_a_run_asks_and_is_answered(lab: Lab, page: Page, images: Path) -> None:
+    run_id = triage(lab)
+    view = open_run(page, run_id)
+    expect(page.get_by_test_id("agentnb-statusbar")).to_contain_text("1 waiting")
+    row = view.locator('[data-testid="agentnb-timeline-row"][data-step="flaky"]')
+    expect(row.locator(".agentnb-bar-span")).to_have_count(2)
+    row.click()
+    sheet = view.get_by_test_id("agentnb-step-sheet")
+    expect(sheet.locator('.agentnb-card[data-kind="error"]')).to_contain_text("code 3")
+    sheet.get_by_test_id("agentnb-tab-attempts").click()
+    expect(sheet.locator("tbody tr")).to_have_count(2)
+    picture(page, images / "run.png")
+    view.get_by_test_id("agentnb-timeline").press("Escape")
+    expect(view.get_by_test_id("agentnb-run-sheet")).to_be_visible()
+
+    question = view.get_by_test_id("question")
+    question.locator('input[type="text"]').first.fill("because")
+    question.get_by_test_id("approve").click()
+    expect(page.locator('[data-testid="agentnb-run"][data-status="completed"]')).to_be_visible()
+    expect(view.get_by_test_id("agentnb-run-sheet")).to_contain_text("because")
+    view.get_by_test_id("agentnb-tab-events").click()
+    expect(view.get_by_test_id("agentnb-event-row").filter(has_text="workflow.completed")).to_be_visible()
+    view.get_by_test_id("agentnb-tab-report").click()
+    expect(view.get_by_test_id("agentnb-report")).to_contain_text("critical path")
+    view.get_by_test_id("agentnb-tab-graph").click()
+    expect(view.get_by_test_id("agentnb-graph").locator(".react-flow__node")).to_have_count(3)
+
+
+def test_a_run_is_cancelled_and_deleted(lab: Lab, page: Page) -> None:
+    run_id = triage(lab)
+    view = open_run(page, run_id)
+    view.get_by_test_id("agentnb-cancel").click()
+    expect(page.locator('[data-testid="agentnb-run"][data-status="cancelled"]')).to_be_visible()
+    expect(view.get_by_test_id("question")).to_have_count(0)
+    view.get_by_test_id("agentnb-delete").click()
+    page.locator(".jp-Dialog .jp-mod-warn").click()
+    expect(page.get_by_test_id("agentnb-gone")).to_contain_text("This run is gone")
+
+    other = triage(lab)
+    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Runs").click()
+    open_run(page, other)
+    current().cancel(other)
+    expect(page.locator('[data-testid="agentnb-run"][data-status="cancelled"]')).to_be_visible()
+    current().delete(other)
+    expect(page.get_by_test_id("agentnb-gone").locator("visible=true")).to_contain_text(other)
+
+
+@pytest.mark.usefixtures("agents")
+def test_a_chat_streams_asks_and_shows_its_tools(page: Page, images: Path) -> None:
+    panel = open_panel(page, "Agents")
+    panel.get_by_test_id("agentnb-agents-filter").fill("mail")
+    card = panel.get_by_test_id("agentnb-agent-card")
+    expect(card).to_have_count(1)
+    card.get_by_test_id("agentnb-start-chat").click()
+    chat = page.get_by_test_id("agentnb-chat")
+    field = chat.get_by_test_id("agentnb-chat-input")
+    field.fill("Write to Ann.")
+    field.press("Enter")
+
+    question = chat.get_by_test_id("agentnb-question")
+    expect(question).to_contain_text("ann")
+    question.get_by_role("button", name="Edit").click()
+    question.locator("textarea").fill('{"to": "bob"}')
+    answer = chat.get_by_test_id("agentnb-answer")
+    question.get_by_test_id("agentnb-approve").click()
+    answer.wait_for()
+    assert chat.get_by_test_id("agentnb-turn").get_attribute("data-status") == "running"  # it is shown while it is written
+    expect(chat.locator('[data-testid="agentnb-turn"][data-status="completed"]')).to_be_visible()
+    expect(answer.locator("strong")).to_have_text("written")
+    expect(answer).to_contain_text("a picture")
+    assert answer.locator("img").count() == 0  # its address could carry away what was said
+    expect(question).to_have_count(0)
+
+    summary = chat.get_by_test_id("agentnb-summary")
+    expect(summary).to_have_text(re.compile(r"chat\.jsonl · 3 calls · 2 tools"))
+    summary.click()
+    tool = chat.get_by_test_id("agentnb-trace-step").filter(has=page.locator(".agentnb-name", has_text="send")).first
+    tool.locator("summary").first.click()
+    expect(tool).to_contain_text("sent to bob")
+    picture(page, images / "chat.png")
+
+
+@pytest.mark.usefixtures("agents")
+def test_the_layout_comes_back_after_a_reload(lab: Lab, page: Page) -> None:
+    open_panel(page, "Runs").get_by_test_id("agentnb-runs-filter").fill("agent:weather")
+    expect(rows(page)).to_have_count(2)
+    run_id = rows(page).first.get_attribute("data-run") or ""
+    open_run(page, run_id).get_by_test_id("agentnb-tab-events").click()
+    with page.expect_response(lambda response: "/api/workspaces/" in response.url and response.request.method == "PUT"):
+        page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Runs").click()
+    page.goto(f"{lab.url}lab?token={TOKEN}")
+    expect(page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="weather")).to_be_visible()
+    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="weather").click()
+    expect(page.get_by_test_id("agentnb-event-row").filter(has_text="agent.executed")).to_be_visible()
+    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Runs").click()
+    expect(page.get_by_test_id("agentnb-runs-filter")).to_have_value("agent:weather")
+    expect(rows(page)).to_have_count(2)
+
+
+@pytest.mark.usefixtures("agents")
+def test_a_user_without_permission_is_told(page: Page, forbid: Any) -> None:
+    forbid(("read", "agentnb.runs"), ("read", "agentnb.agents"))
+    open_panel(page, "Runs")
+    expect(page.get_by_test_id("agentnb-forbidden").locator("visible=true").first).to_contain_text("You may not see this")
+    page.keyboard.press("Control+Shift+L")
+    open_panel(page, "Agents")
+    expect(page.get_by_test_id("agentnb-forbidden").locator("visible=true").first).to_contain_text("You may not see this")
+
+
+@pytest.mark.usefixtures("agents")
+def test_a_restart_of_the_server_is_survived(lab: Lab, page: Page) -> None:
+    open_panel(page, "Runs")
+    expect(rows(page).first).to_be_visible()
+    lab.stop()
+    expect(page.get_by_test_id("agentnb-connection")).to_contain_text("The server does not answer")
+    waiting = triage(lab)
+    lab.start()
+    expect(rows(page, run=waiting, status="waiting")).to_be_visible()
+    expect(page.locator('[data-testid="agentnb-connection"][data-state="lost"]')).to_have_count(0)
+    after = triage(lab)
+    expect(rows(page, run=after)).to_be_visible()

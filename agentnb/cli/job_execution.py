@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb.cli.output import code_of, put
 from agentnb.errors import AgentNBError, ConfigurationError
-from agentnb.notebook.formats import GLYPHS, duration, usage_line
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import GLYPHS, duration, printable, usage_line
 from agentnb.ports.store import Event, Run
 from agentnb.runtime.runtime import current
 

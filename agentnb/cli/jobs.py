@@ -12,7 +12,7 @@ import typer
 from agentnb.cli.completion import run_ids
 from agentnb.cli.output import FAILED, USAGE, Json, exit_codes, put, put_table, put_text
 from agentnb.errors import ConfigurationError
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import printable
 
 if TYPE_CHECKING:
     from agentnb.jobs.catalog import Catalog

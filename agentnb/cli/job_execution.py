@@ -109,6 +109,22 @@ def run_firing(catalog: Catalog, name: str, position: str) -> int:
     return exit_code(ended, error)
 
 
+def run_queued(catalog: Catalog, name: str, run_id: str) -> int:
+    """Begin a run that was queued with its parameters; the exit code.
+
+    Raises:
+        LeaseLost: It was cancelled, or somebody else has begun it.
+    """
+    from agentnb.jobs import run as running
+
+    runtime = current()
+    given = runtime.store.run(run_id).input
+    request = running.Request(given["parameters"], run_id=run_id, resume=given.get("resume"))
+    ended, error = running.run(runtime, running.prepare(runtime, catalog.find(name), request), CellProgress(False).note)
+    _conclude(ended, error)
+    return exit_code(ended, error)
+
+
 def exit_code(ended: Run, error: BaseException | None) -> int:
     """What a run exits with."""
     if ended.status == "cancelled":

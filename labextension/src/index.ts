@@ -2,6 +2,7 @@ import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { agentsPlugin } from './agents/plugin';
 import { answerPlugin } from './answer';
+import { jobsPlugin } from './jobs/plugin';
 import { launcherPlugin } from './launcher';
 import { magicsPlugin } from './magics';
 import { panelsPlugin, servicesPlugin } from './panels/plugin';
@@ -18,6 +19,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   panelsPlugin,
   agentsPlugin,
   runsPlugin,
+  jobsPlugin,
   statusBarPlugin,
   standInPlugin,
 ];

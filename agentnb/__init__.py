@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentnb.agents.tools import Context, Tool, tool
     from agentnb.notebook import load_ipython_extension, unload_ipython_extension
+    from agentnb.ports.optimizer import Optimized
     from agentnb.runtime.agent import Agent
+    from agentnb.runtime.embedding import embed
+    from agentnb.runtime.performance import benchmark, optimize
     from agentnb.runtime.results import AgentResult, StreamEvent
     from agentnb.runtime.runtime import Runtime, current, use
     from agentnb.runtime.workflow import Workflow, resume, run
@@ -23,13 +26,17 @@ _MODULES = {
     "Agent": "agentnb.runtime.agent",
     "AgentResult": "agentnb.runtime.results",
     "Context": "agentnb.agents.tools",
+    "Optimized": "agentnb.ports.optimizer",
     "Runtime": "agentnb.runtime.runtime",
     "StreamEvent": "agentnb.runtime.results",
     "Tool": "agentnb.agents.tools",
     "Workflow": "agentnb.runtime.workflow",
     "WorkflowRun": "agentnb.runtime.workflow_results",
+    "benchmark": "agentnb.runtime.performance",
     "current": "agentnb.runtime.runtime",
+    "embed": "agentnb.runtime.embedding",
     "load_ipython_extension": "agentnb.notebook",
+    "optimize": "agentnb.runtime.performance",
     "resume": "agentnb.runtime.workflow",
     "run": "agentnb.runtime.workflow",
     "tool": "agentnb.agents.tools",
@@ -41,13 +48,17 @@ __all__ = [
     "Agent",
     "AgentResult",
     "Context",
+    "Optimized",
     "Runtime",
     "StreamEvent",
     "Tool",
     "Workflow",
     "WorkflowRun",
+    "benchmark",
     "current",
+    "embed",
     "load_ipython_extension",
+    "optimize",
     "resume",
     "run",
     "tool",

@@ -174,6 +174,22 @@ class ContextOverflow(ProviderError):
     """The prompt is longer than the model can read."""
 
 
+class OptimizationError(AgentNBError):
+    """A model can't be made faster, or what was made can't be written; nothing is left at the result's place."""
+
+
+class GateRefused(OptimizationError):
+    """No recipe lost as little as was asked for, so nothing was written.
+
+    Attributes:
+        report: Path of the report that says what each recipe lost.
+    """
+
+    def __init__(self, message: str, report: Path | str) -> None:
+        super().__init__(f"{message}; {report} says what each recipe gained and lost")
+        self.report = report
+
+
 class CassetteMiss(AgentNBError):
     """A replayed call is not on the cassette."""
 

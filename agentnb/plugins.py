@@ -19,6 +19,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "agentnb.queries": {"duckdb": "agentnb.adapters.analytics:query"},
     "agentnb.pictures": {"workflow": "agentnb.notebook.workflow_html:of_run"},
     "agentnb.checks": {"hardware": "agentnb.adapters.hardware:check"},
+    "agentnb.hardware": {"openvino": "agentnb.adapters.hardware:details"},
     "agentnb.steps": {
         "agent": "agentnb.runtime.workflow_steps:AgentStep",
         "tool": "agentnb.workflows.kinds.tool:ToolStep",
@@ -29,6 +30,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "agentnb.executors": {"process": "agentnb.adapters.processes:ProcessExecutor"},
     "agentnb.views": {"graph": "agentnb.notebook.graph_view:show"},
+    "agentnb.optimizers": {"openvino": "agentnb.optimization.work:optimize"},
+    "agentnb.benchmarks": {"openvino": "agentnb.optimization.benchmark:benchmark"},
+    "agentnb.converters": {"gguf": "agentnb.adapters.openvino.gguf:converted"},
     "agentnb.tools": {},
     "agentnb.policies": {},
 }

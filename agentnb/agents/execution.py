@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic_core import to_jsonable_python
 
+from agentnb.agents.conversation import Conversation
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.tools import Context, Tool, ToolError, as_text
 from agentnb.agents.trace import Identity, Step
@@ -89,7 +90,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be executed, and what it may use on the way."""
+    """What is to be executed, and what it may use on the way; a conversation that the caller keeps ends in the prompt."""
 
     spec: AgentSpec
     identity: Identity
@@ -101,15 +102,17 @@ class Job:
     journal: Journal
     approver: Approver
     listener: Listener | None = None
+    conversation: Conversation | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out; ``output`` is a value of the output type, or the text."""
+    """What came out; ``output`` is a value of the output type, or the text; ``calls`` are those that the caller is to make."""
 
     text: str
     output: Any
     final: Sequence[Record]
+    calls: Sequence[ToolCall] = ()
 
 
 @dataclass
@@ -139,8 +142,9 @@ class Execution:
                 prompt = self._admit(self.job.prompt)
                 messages = self._conversation(prompt)
                 response, output = await self._converse(messages)
-                text = self._release(response.text)
-                return Outcome(text, output, self._remember(prompt, text))
+                calls = self._handed(response)
+                text = self._release(response.text, calls)
+                return Outcome(text, output, self._remember(prompt, text), calls)
         except TimeoutError:
             raise ExecutionTimeout(f"the agent {spec.name!r}", spec.timeout) from None
 
@@ -151,12 +155,16 @@ class Execution:
     def _admit(self, prompt: str) -> str:
         if not prompt.strip():
             raise PolicyDenied("input", "empty", "the input is empty: write what the agent is to do")
-        self._enforce(Check("input", prompt, self.job.spec.name))
+        name, given = self.job.spec.name, self.job.conversation
+        for check in given.checks(name) if given else [Check("input", prompt, name)]:
+            self._enforce(check)
         return prompt
 
     def _conversation(self, prompt: str) -> list[Message]:
         instructions = self.job.spec.instructions
         system = [Message("system", instructions)] if instructions else []
+        if self.job.conversation is not None:
+            return [*system, *self.job.conversation.messages]
         return [*system, *self.job.journal.history(), Message("user", prompt)]
 
     async def _converse(self, messages: list[Message]) -> tuple[ModelResponse, Any]:
@@ -164,6 +172,8 @@ class Execution:
         for number in range(1, spec.max_steps + 1):
             response = await self._call_model(f"m{number}", messages)
             messages.append(Message("assistant", response.text, response.tool_calls))
+            if self._handed(response):
+                return response, response.text
             if response.tool_calls:
                 messages += await self._call_tools(f"m{number}", response.tool_calls)
                 continue
@@ -181,9 +191,14 @@ class Execution:
             )
         raise StepLimitExceeded(spec.max_steps)
 
-    def _release(self, text: str) -> str:
+    def _handed(self, response: ModelResponse) -> list[ToolCall]:
+        """The calls that the caller is to make."""
+        theirs = {tool.name for tool in self.job.conversation.tools} if self.job.conversation else set()
+        return [call for call in response.tool_calls if call.name in theirs]
+
+    def _release(self, text: str, calls: Sequence[ToolCall]) -> str:
         try:
-            self._enforce(Check("output", text, self.job.spec.name))
+            self._enforce(Check("output", "\n".join([text, *(call.arguments for call in calls)]), self.job.spec.name))
         except PolicyDenied:
             self._emit(None)
             raise
@@ -202,7 +217,7 @@ class Execution:
         request = ModelRequest(
             spec.model,
             tuple(messages),
-            tuple(tool.spec for tool in spec.tools),
+            (*(tool.spec for tool in spec.tools), *(self.job.conversation.tools if self.job.conversation else ())),
             spec.output.schema if spec.output else None,
             spec.options,
         )

@@ -25,6 +25,9 @@ class _Root(Commands):
         ("jobs", "agentnb.cli.jobs:app", "Jobs: notebooks and workflows that run by themselves."),
         ("runs", "agentnb.cli.runs:app", "Runs of the store, past and present."),
         ("models", "agentnb.cli.models:app", "Models: here, and to be fetched."),
+        ("benchmark", "agentnb.cli.benchmark:app", "Measure models beside their peers: agentnb benchmark MODEL…"),
+        ("optimize", "agentnb.cli.optimize:optimize", "Make a model faster, without losing accuracy."),
+        ("serve", "agentnb.cli.serve:serve", "Serve agents and local models by OpenAI's protocol, so that any client of it can use them."),
         (
             "demo",
             "agentnb.cli.demo:demo",
@@ -58,13 +61,18 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="Only the machine: processor, devices, and what each precision runs in.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Say what is installed and found, and how to mend what is missing; exit code 1 where something is."""
     from agentnb.config import load
-    from agentnb.runtime.doctor import examine
+    from agentnb.runtime import doctor as doctor_
 
     with exit_codes(as_json=as_json):
-        findings = examine(load())
+        findings = doctor_.hardware() if hardware else doctor_.examine(load())
         if as_json:
             put({"ok": all(finding.ok for finding in findings), "findings": findings})
         else:

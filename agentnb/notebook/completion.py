@@ -17,11 +17,19 @@ def candidates(line: str, namespace: dict[str, object] | None = None) -> list[st
         return _agent(words, begun)
     if line.startswith("%%workflow"):
         return _workflow(words, begun, namespace or {})
+    if len(words) > 1 and words[1] in ("optimize", "benchmark"):
+        return _performance(words[1])
     if len(words) > 1 and words[1] == "stale":
         return [*_workflows(namespace or {}), *_runs("workflow")]
     if len(words) > 1 and words[1] in _TAKES_RUN:
         return _runs("")
     return sorted(COMMANDS)
+
+
+def _performance(command: str) -> list[str]:
+    from agentnb.notebook.performance_magics import benchmark_parser, optimize_parser
+
+    return _options(optimize_parser() if command == "optimize" else benchmark_parser())
 
 
 def _agent(words: list[str], begun: str) -> list[str]:

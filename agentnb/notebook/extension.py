@@ -120,7 +120,14 @@ def _workflow_html(workflow: Any) -> str:
     return workflow_html.of_workflow(workflow)
 
 
+def _optimized_html(found: Any) -> str:
+    from agentnb.notebook.performance_magics import optimized_html
+
+    return optimized_html(found)
+
+
 _HTML = {
+    ("agentnb.ports.optimizer", "Optimized"): _optimized_html,
     ("agentnb.runtime.results", "AgentResult"): _result_html,
     ("agentnb.runtime.workflow_results", "WorkflowRun"): _run_html,
     ("agentnb.runtime.workflow", "Workflow"): _workflow_html,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb import plugins
 from agentnb.errors import AgentNBError, ConfigurationError
-from agentnb.notebook import tables, workflow_magics
+from agentnb.notebook import performance_magics, tables, workflow_magics
 from agentnb.notebook.background import keep
 from agentnb.notebook.cells import has_user, quiet, short
 from agentnb.notebook.questions import Questions
@@ -34,8 +34,10 @@ HELP = """%agentnb agents                      agents of the store
 %agentnb diff RUN RUN                how two runs differ
 %agentnb stale NAME RUN              the workflow of that variable or file: what a rerun of RUN would run
 %agentnb models [pull NAME]          models that are there, and those that can be fetched
+%agentnb optimize MODEL --calibration DATA -o DIR    a model made faster, behind an accuracy gate; --help shows the options
+%agentnb benchmark MODEL…            measures models beside their peers; --help shows the options
 %agentnb sql SELECT …                DuckDB over the journal: runs, steps, events, agents, turns
-%agentnb doctor                      what is installed, and what is missing"""
+%agentnb doctor [--hardware]         what is installed, and what is missing; what the machine computes in"""
 
 
 def run(extension: Extension, line: str) -> Any:
@@ -157,9 +159,11 @@ def _sql(extension: Extension, rest: str) -> tables.Table:
 
 
 def _doctor(extension: Extension, rest: str) -> tables.Table:
-    from agentnb.runtime.doctor import examine
+    from agentnb.runtime import doctor
 
-    found = examine(current().settings)
+    if rest not in ("", "--hardware"):
+        raise ConfigurationError("write %agentnb doctor, or %agentnb doctor --hardware")
+    found = doctor.hardware() if rest else doctor.examine(current().settings)
     cells = tuple((finding.name, "ok" if finding.ok else "missing", finding.value, finding.mend) for finding in found)
     return tables.Table(("what", "state", "found", "mend"), cells, tuple(found))
 
@@ -195,6 +199,8 @@ COMMANDS: dict[str, Callable[[Any, str], Any]] = {
     "diff": workflow_magics.diff,
     "stale": workflow_magics.stale,
     "models": _models,
+    "optimize": performance_magics.optimize,
+    "benchmark": performance_magics.benchmark,
     "sql": _sql,
     "doctor": _doctor,
 }

@@ -11,6 +11,7 @@ from typing import Any
 from agentnb.notebook import html
 from agentnb.notebook.formats import ago, usage_line
 from agentnb.ports.model import ModelInfo
+from agentnb.ports.optimizer import Optimized
 from agentnb.ports.store import AgentRecord, Run
 
 
@@ -77,6 +78,24 @@ def models(found: Sequence[ModelInfo]) -> Table:
         for info in found
     ]
     return Table(("model", "fetched", "size", "licence", "description"), tuple(rows), tuple(found), "No models")
+
+
+def optimized(found: Optimized) -> Table:
+    """The recipes of a search, as ``agentnb optimize`` shows them."""
+    rows = found.report["recipes"]
+    cells = [
+        (
+            row["recipe"]["name"],
+            row["status"],
+            f"{row['speedup']:.2f}" if row["speedup"] else "",
+            f"{row['verdict']['drop']:+.4f}" if row["verdict"] else "",
+            f"{row['verdict']['low']:+.4f} to {row['verdict']['high']:+.4f}" if row["verdict"] else "",
+            f"{row['megabytes']:.1f}" if row["megabytes"] else "",
+            row["reason"],
+        )
+        for row in rows
+    ]
+    return Table(("recipe", "status", "× as fast", "drop", "95 % interval", "MB", "why"), tuple(cells), tuple(rows))
 
 
 def rows_of(columns: Sequence[str], found: Sequence[Sequence[Any]]) -> Table:

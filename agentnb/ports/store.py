@@ -281,6 +281,7 @@ class Store(Protocol):
         status: str = "",
         name: str = "",
         agent_id: str = "",
+        session: str = "",
         parent: str = "",
         job: str = "",
         since: str = "",
@@ -296,6 +297,7 @@ class Store(Protocol):
             status: As it is kept.
             name: Of the agent, the workflow or the job.
             agent_id: Of the agent.
+            session: Of this conversation.
             parent: The run that they are part of.
             job: Run of the job that has started them.
             since: Only those that were created then or later.

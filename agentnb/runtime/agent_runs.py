@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb import secrets
 from agentnb.agents import spec as agent_specs
+from agentnb.agents.conversation import Conversation
 from agentnb.agents.execution import Execution, Job, Listener, Outcome
 from agentnb.agents.identity import new_run_id
 from agentnb.agents.spec import AgentSpec
@@ -40,6 +41,7 @@ class RunOptions:
         presenter: Shows approvals to a person; the runtime's own where None.
         workflow_id: Run of the workflow that it is a step of, and workflow_step: that step's ID.
         run_id: The ID that it is to have; a new one by default.
+        conversation: One that the caller keeps, which ends in the prompt; instead of a session.
     """
 
     session: str = ""
@@ -52,6 +54,7 @@ class RunOptions:
     workflow_id: str = ""
     workflow_step: str = ""
     run_id: str = ""
+    conversation: Conversation | None = None
 
 
 DEFAULT = RunOptions()
@@ -79,7 +82,12 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
         user=runtime.settings.user,
         parent=options.workflow_id,
         job=runtime.continuation.job,
-        input={"prompt": prompt, "turn": options.turn or run_id, "replay": str(options.replay or "")},
+        input={
+            "prompt": prompt,
+            "turn": options.turn or run_id,
+            "replay": str(options.replay or ""),
+            **({"conversation": options.conversation.as_dict()} if options.conversation else {}),
+        },
         owner=this_process(),
         lease_until=time.time() + LEASE_SECONDS,
         attempt=1,
@@ -241,11 +249,23 @@ def _journal(runtime: Runtime, run: Run, session: str, past: Past | None = None)
 async def _drive(runtime: Runtime, spec: AgentSpec, run: Run, identity: Identity, options: RunOptions, journal: RunJournal) -> AgentResult:
     active = ActiveRun(run.id)
     execution: Execution | None = None
+    conversation = Conversation.from_dict(run.input["conversation"]) if "conversation" in run.input else None
     try:
+        spec = conversation.applied(spec) if conversation else spec
         model = runtime.open_model(spec.model, options.record, options.replay)
         approver = RunApprover(active, journal, identity, runtime.policy_settings, options.presenter or runtime.presenter)
         job = Job(
-            spec, identity, run.input["prompt"], run.input["turn"], options.deps, model, runtime.policy, journal, approver, options.listener
+            spec=spec,
+            identity=identity,
+            prompt=run.input["prompt"],
+            turn=run.input["turn"],
+            deps=options.deps,
+            model=model,
+            policy=runtime.policy,
+            journal=journal,
+            approver=approver,
+            listener=options.listener,
+            conversation=conversation,
         )
         execution = Execution(job)
         worker = active.start(execution.run())
@@ -270,7 +290,8 @@ async def _drive(runtime: Runtime, spec: AgentSpec, run: Run, identity: Identity
 
 def _complete(runtime: Runtime, run: Run, identity: Identity, execution: Execution, outcome: Outcome) -> AgentResult:
     spec, usage, milliseconds = execution.job.spec, _usage(execution), execution.milliseconds
-    plain = spec.output.dump(outcome.output) if spec.output else outcome.output
+    handed = {"tool_calls": [call.as_dict() for call in outcome.calls]} if outcome.calls else {}
+    plain = spec.output.dump(outcome.output) if spec.output and not handed else outcome.output
     runtime.store.write(
         *outcome.final,
         identity.event("agent.executed", status="completed", output_data=plain, milliseconds=milliseconds, usage=usage),
@@ -278,7 +299,7 @@ def _complete(runtime: Runtime, run: Run, identity: Identity, execution: Executi
             run.id,
             {
                 "status": "completed",
-                "output": {"output": plain, "text": outcome.text, "execution_time_ms": round(milliseconds, 3)},
+                "output": {"output": plain, "text": outcome.text, "execution_time_ms": round(milliseconds, 3), **handed},
                 "owner": "",
                 "lease_until": 0.0,
                 "ended_at": now(),
@@ -287,8 +308,18 @@ def _complete(runtime: Runtime, run: Run, identity: Identity, execution: Executi
         ),
         fence=Fence(run.id, run.attempt),
     )
-    trace = tuple(execution.steps.values())
-    return AgentResult(outcome.output, outcome.text, "completed", spec.name, identity.agent_id, run.id, milliseconds, usage, trace)
+    return AgentResult(
+        output=outcome.output,
+        text=outcome.text,
+        status="completed",
+        agent=spec.name,
+        agent_id=identity.agent_id,
+        execution_id=run.id,
+        execution_time_ms=milliseconds,
+        usage=usage,
+        trace=tuple(execution.steps.values()),
+        tool_calls=tuple(outcome.calls),
+    )
 
 
 def _release(runtime: Runtime, run: Run, error: PolicyDenied) -> None:

@@ -49,6 +49,11 @@ def examine(settings: Settings) -> list[Finding]:
     return findings
 
 
+def hardware() -> list[Finding]:
+    """The processor, the devices, and what each precision really runs in on each."""
+    return [finding for name in plugins.table("agentnb.hardware") for finding in plugins.load("agentnb.hardware", name)()]
+
+
 def _python() -> Finding:
     ok = sys.version_info >= (3, 11)
     return Finding("Python", ok, f"{platform.python_version()} ({sys.executable})", "" if ok else "agentnb needs Python 3.11 or newer")

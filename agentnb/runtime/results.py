@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentnb.agents.trace import Step
+from agentnb.ports.model import ToolCall
 from agentnb.ports.store import Reason, Status
 
 
@@ -22,6 +23,7 @@ class AgentResult:
         trace: Its model calls, tool calls and approvals, in the order in which they began.
         execution_id: The run's ID, for ``%agentnb show`` and ``agentnb runs show``.
         execution_time_ms: Milliseconds from start to end.
+        tool_calls: Calls of tools that the caller brought along, for him to make; then it is his turn.
     """
 
     output: Any
@@ -35,6 +37,7 @@ class AgentResult:
     trace: tuple[Step, ...] = ()
     reason: Reason = ""
     error: Mapping[str, str] | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
     @property
     def id(self) -> str:

@@ -17,7 +17,7 @@ from agentnb.agents.trace import steps_of
 from agentnb.config import Settings, load
 from agentnb.errors import AgentNBError, ConfigurationError, IllegalTransition, LeaseLost, NotWaiting, RunNotFound
 from agentnb.policy.rules import default_engine, parse
-from agentnb.ports.model import Model
+from agentnb.ports.model import Model, ToolCall
 from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Status, Store
 from agentnb.runtime import agent_runs
 from agentnb.runtime.approvals import Presenter
@@ -98,6 +98,7 @@ class Runtime:
             tuple(steps),
             run.reason,
             run.error,
+            tuple(ToolCall(**call) for call in output.get("tool_calls", ())),
         )
 
     def pending(self, run_id: str) -> list[Event]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agentnb.server.graphs import GraphData, graph_of
+from agentnb.runtime.graphs.drawing import drawing
 from agentnb.server.routing import Call, Data, Request
 from agentnb.workflows.documents import Document, Finding, WorkflowSpecError
 from agentnb.workflows.planning import plan as plan_of
@@ -46,7 +46,7 @@ class Findings(Data):
 
 
 class PlanData(Data):
-    """How a workflow would run, and what there is to draw; see ``agentnb workflow plan --json``."""
+    """How a workflow would run, see ``agentnb workflow plan --json``; ``graph`` is ``GraphData`` of ``labextension/src/graph/types.ts``."""
 
     name: str
     kind: Literal["dag", "state_machine"]
@@ -61,7 +61,7 @@ class PlanData(Data):
     transitions: dict[str, list[str]]
     inputs: dict[str, Any]
     outputs: list[str]
-    graph: GraphData
+    graph: dict[str, Any]
     findings: list[FindingData]
 
 
@@ -116,7 +116,7 @@ def planned(spec: WorkflowSpec, findings: list[Finding]) -> PlanData:
         **plan_of(spec).to_dict(),
         inputs=dict(spec.inputs),
         outputs=list(spec.outputs),
-        graph=graph_of(spec),
+        graph=drawing(spec),
         findings=[*map(finding_data, findings)],
     )
 

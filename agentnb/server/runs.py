@@ -32,6 +32,7 @@ class RunsQuery(PageQuery):
     status: Status | Literal[""] = ""
     name: Name = ""
     agent_id: Name = ""
+    session: Name = ""
     parent: Name = ""
     since: Name = ""
     until: Name = ""

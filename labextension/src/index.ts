@@ -2,6 +2,7 @@ import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { agentsPlugin } from './agents/plugin';
 import { answerPlugin } from './answer';
+import { editorPlugin } from './editor/plugin';
 import { jobsPlugin } from './jobs/plugin';
 import { launcherPlugin } from './launcher';
 import { magicsPlugin } from './magics';
@@ -20,6 +21,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   agentsPlugin,
   runsPlugin,
   jobsPlugin,
+  editorPlugin,
   statusBarPlugin,
   standInPlugin,
 ];

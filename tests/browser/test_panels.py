@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 from agentnb.runtime.runtime import current
-from tests.support.jupyterlab import TOKEN, Lab, MissingPart, chromium, jupyterlab, open_lab
+from tests.support.jupyterlab import TOKEN, Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
 from tests.support.notebooks import write_notebook
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def test_an_empty_store_teaches(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page, images: Path) -> None:
+def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page) -> None:
     panel = open_panel(page, "Runs")
     expect(rows(page)).to_have_count(2)
 
@@ -197,8 +197,6 @@ def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page, images: Pat
     with pytest.raises(Exception, match="all are used"):
         helper.execute_sync("And now?")
     expect(rows(page, status="failed")).to_contain_text("all are used")
-
-    picture(page, images / "runs.png")
 
     field = panel.get_by_test_id("agentnb-runs-filter")
     field.fill("status:failed agent:helper today")
@@ -267,7 +265,7 @@ def test_a_run_is_cancelled_and_deleted(lab: Lab, page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_a_chat_streams_asks_and_shows_its_tools(page: Page, images: Path) -> None:
+def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     panel = open_panel(page, "Agents")
     panel.get_by_test_id("agentnb-agents-filter").fill("mail")
     card = panel.get_by_test_id("agentnb-agent-card")
@@ -298,7 +296,6 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page, images: Path) -> No
     tool = chat.get_by_test_id("agentnb-trace-step").filter(has=page.locator(".agentnb-name", has_text="send")).first
     tool.locator("summary").first.click()
     expect(tool).to_contain_text("sent to bob")
-    picture(page, images / "chat.png")
 
 
 def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page, images: Path) -> None:
@@ -341,6 +338,9 @@ def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page, images: P
     page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="report").first.click()
     job.locator('[data-status="completed"]').get_by_role("button", name="Output").click()
     expect(page.locator(".jp-NotebookPanel")).to_contain_text("the answer is 2")
+    notebook = Notebook(page)
+    notebook.wait_idle()
+    notebook.close()
 
 
 @pytest.mark.usefixtures("agents")

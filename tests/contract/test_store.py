@@ -466,3 +466,5 @@ def test_events_of_some_types_and_runs_of_a_job(store: Store) -> None:
     assert store.position() == store.events()[-1].seq
     store.write(run(1, job="job_1"), run(2))
     assert [item.id for item in store.runs(job="job_1")] == ["exec_0001"]
+    store.write(run(3, session="s"))
+    assert [item.id for item in store.runs(session="s")] == ["exec_0003"]

@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from agentnb.adapters.openvino import OpenVINOModel, OpenVINOProvider
+from agentnb.adapters.openvino.calls import Grammar
 from agentnb.errors import ConfigurationError, ContextOverflow, ProviderError
 from agentnb.ports.model import Message, ModelRequest, ModelResponse, ToolSpec
 
@@ -225,7 +226,7 @@ async def test_wrong_options_are_named(model: OpenVINOModel, options: dict[str, 
 
 
 async def test_a_failing_step_fails_its_calls_and_the_next_call_works(model: OpenVINOModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentnb.adapters.openvino.provider.constraint", lambda schema, tokens: ("grammar", "root ::= nowhere"))
+    monkeypatch.setattr("agentnb.adapters.openvino.provider.constraint", lambda schema, tokens: Grammar("grammar", "root ::= nowhere"))
     with pytest.raises(ProviderError, match="nowhere"):
         await model.generate(request("Hi", output_schema={"type": "object"}))
     assert (await model.generate(request("Hi", options={"max_tokens": 3}))).text

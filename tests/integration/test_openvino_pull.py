@@ -120,9 +120,18 @@ def test_unknown_names_say_what_there_is(cache: Path) -> None:
 
 
 def test_the_catalogue_without_any_file(cache: Path) -> None:
-    [info] = OpenVINOProvider().catalog()
+    info, *others = OpenVINOProvider().catalog()
+    assert [other.name for other in others if other.installed] == ["openvino:minilm"]  # a package of the base install
     assert (info.name, info.licence, info.installed, info.path) == ("openvino:smollm2-135m", "Apache-2.0", False, "")
     assert info.details["context"] == 8192
+
+
+def test_a_model_that_is_no_language_model_cant_be_asked(cache: Path) -> None:
+    file = catalog.KNOWN["minilm-l6-v2"].file
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="agentnb optimize openvino:minilm-l6-v2"):
+        OpenVINOProvider().model("minilm-l6-v2")
 
 
 def test_the_catalogue_lists_what_lies_in_the_cache(cache: Path) -> None:

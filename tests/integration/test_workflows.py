@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.dag import StepError
 from agentnb.workflows.documents import WorkflowSpecError
 from agentnb.workflows.spec import WorkflowError
+
+_seen: ContextVar[str] = ContextVar("seen", default="nothing")
 
 
 class Log:
@@ -463,3 +466,23 @@ async def test_a_listener_that_fails_harms_no_run(log: Log, caplog: pytest.LogCa
     run = await anb.Workflow("w").add("a", tool=log.note).run(listener=listen)
     assert run.status == "completed"
     assert "a listener failed at workflow.step_completed" in caplog.text
+
+
+async def test_each_step_has_a_task_and_a_context_of_its_own() -> None:
+    found: list[tuple[str, str]] = []
+
+    async def look(x: Any = None) -> Any:
+        task = asyncio.current_task()
+        found.append((task.get_name() if task else "", _seen.get()))
+        _seen.set("another step's")
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0)
+        return x
+
+    workflow = anb.Workflow("contexts")
+    workflow.add("a", tool=look)
+    workflow.add("b", tool=look, needs=["a"])
+    workflow.add("c", tool=look, input={"x": "${item}"}, for_each=[1, 2], needs=["b"])
+    _seen.set("outside")
+    assert (await workflow.run()).status == "completed"
+    assert found == [("a", "outside"), ("b", "outside"), ("c[0]", "outside"), ("c[1]", "outside")]

@@ -81,7 +81,7 @@ class OpenAIEmbedder:
         """
         vectors: list[list[float]] = []
         for start in range(0, len(texts), _TEXTS_A_CALL):
-            part = list(texts[start : start + _TEXTS_A_CALL])
+            part = [text.encode("utf-8", "replace").decode() for text in texts[start : start + _TEXTS_A_CALL]]
             body = {"model": self.name, "input": part, "encoding_format": "float"}
             vectors += await self._endpoint.post("/embeddings", body, self.timeout, partial(wire.read_embeddings, count=len(part)))
         return vectors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from agentnb.errors import ConfigurationError
 
@@ -30,6 +30,8 @@ class Sampling:
             ConfigurationError: One is unknown or out of its range.
         """
         given = {key: value for key, value in options.items() if value is not None}
+        if given.pop("tool_choice", "auto") not in ("auto", "required"):
+            raise ConfigurationError("option tool_choice must be auto or required; leave the tools out for none")
         unknown = sorted(given.keys() - _RANGES.keys() - {"stop"})
         if unknown:
             raise ConfigurationError(
@@ -66,12 +68,12 @@ class Prompt:
     Attributes:
         messages: A conversation in the words of chat templates, ``role`` and ``content``; then comes ``text``.
         text: Raw text.
-        scored: The end of the raw text, whose likelihood is wanted.
+        tools: Definitions of functions, for chat templates that show them to the model.
     """
 
-    messages: tuple[Mapping[str, str], ...] = ()
+    messages: tuple[Mapping[str, Any], ...] = ()
     text: str = ""
-    scored: str = ""
+    tools: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,33 @@ class Answer:
 
     Attributes:
         finish_reason: ``stop`` or ``length``.
-        logprob: Natural logarithm of the likelihood of ``Prompt.scored``; NaN where the prefix cache had swallowed it.
     """
 
     text: str
     input_tokens: int
     output_tokens: int
     finish_reason: str
-    logprob: float = 0.0
 
 
 Event = str | Answer | Exception
 """A piece of text, or the end: an answer or what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What a text must fit.
+
+    Attributes:
+        kind: ``grammar`` (EBNF), ``json_schema``, or ``tags``: free text in which each part of ``tags`` may stand.
+        source: The grammar or the schema; for ``tags``, what every one of them begins with.
+        tags: Beginning, grammar of what is inside, and end of each.
+        one: At least one of the tags must come.
+    """
+
+    kind: Literal["grammar", "json_schema", "tags"]
+    source: str
+    tags: tuple[tuple[str, Grammar, str], ...] = ()
+    one: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -100,12 +117,12 @@ class Call:
 
     Attributes:
         deliver: Receives every event on the scheduler thread; it must not block.
-        grammar: ``(kind, source)`` that the text must fit: kind is ``grammar`` (EBNF) or ``json_schema``.
+        grammar: What the text must fit, if anything.
         cancelled: Set it, and the scheduler drops the call before its next step.
     """
 
     prompt: Prompt
     sampling: Sampling
     deliver: Callable[[Event], None]
-    grammar: tuple[str, str] | None = None
+    grammar: Grammar | None = None
     cancelled: bool = field(default=False)

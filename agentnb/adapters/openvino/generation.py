@@ -1,8 +1,7 @@
-"""One generation inside the pipeline: its tokens become pieces of text, or a likelihood."""
+"""One generation inside the pipeline: its tokens become pieces of text."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,27 +17,24 @@ class Generation:
     Attributes:
         handle: OpenVINO's GenerationHandle.
         prompt_tokens: Tokens of the whole prompt.
-        scored: How many of them, at its end, the likelihood is wanted of.
         fresh: No step has passed since it was added.
     """
 
     call: Call
     handle: Any
     prompt_tokens: int
-    scored: int
     detokeniser: Detokeniser
     stops: Stops
     fresh: bool = True
     pieces: list[str] = field(default_factory=list)
     tokens: int = 0
-    logprobs: list[float] = field(default_factory=list)
 
     def read(self) -> Answer | ProviderError | None:
         """Deliver the pieces of the last step; its end, if that was it, is returned."""
         self.fresh = False
         while self.handle.can_read():
             for output in self.handle.read().values():
-                end = self._score(output) if self.scored else self._write(output)
+                end = self._write(output)
                 if end:
                     return end
         if self.handle.get_status().name == "IGNORED":
@@ -58,11 +54,3 @@ class Generation:
             self.pieces.append(piece)
             self.call.deliver(piece)
         return None if reason == "none" else Answer("".join(self.pieces), self.prompt_tokens, self.tokens, reason)
-
-    def _score(self, output: Any) -> Answer | None:
-        """After the scored tokens comes the one token that was generated."""
-        self.logprobs += output.generated_log_probs
-        if output.finish_reason.name == "NONE":
-            return None
-        known = len(self.logprobs) > self.scored
-        return Answer("", self.prompt_tokens, 0, "stop", sum(self.logprobs[-self.scored - 1 : -1]) if known else math.nan)

@@ -34,6 +34,9 @@ openvino_genai.ContinuousBatchingPipeline(sys.argv[1], scheduler, "CPU", {"enabl
 """
 """Runs in a process of its own, for OpenVINO ends the process on some damaged files."""
 
+_QUANTISATION = "gguf_tensor_to_f16"
+"""What OpenVINO names where it meets K-quants and Q5."""
+
 _ARCHITECTURES = ("llama", "qwen2", "qwen3")
 
 
@@ -126,12 +129,24 @@ def _convert(file: Path, work: Path, facts: dict[str, Any]) -> None:
         link.symlink_to(file.resolve())
     except OSError:
         shutil.copyfile(file, link)
-    done = subprocess.run([sys.executable, "-c", _SCRIPT, str(link)], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
+    problem = _exported(link)
+    if problem is not None and _QUANTISATION in problem and facts.get("general.architecture") in _ARCHITECTURES:
+        from agentnb.adapters.openvino.requantise import rewritten
+
+        link.unlink()
+        rewritten(file, link)
+        problem = _exported(link)
     link.unlink()
-    if done.returncode:
-        raise ConfigurationError(_unreadable(file, facts, done.stderr))
+    if problem is not None:
+        raise ConfigurationError(_unreadable(file, facts, problem))
     config = {"model_type": facts.get("general.architecture", ""), "max_position_embeddings": context_length(facts)}
     (work / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def _exported(file: Path) -> str | None:
+    """Write the IR beside the file; what OpenVINO says where it can't."""
+    done = subprocess.run([sys.executable, "-c", _SCRIPT, str(file)], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
+    return done.stderr if done.returncode else None
 
 
 def _unreadable(file: Path, facts: dict[str, Any], error: str) -> str:
@@ -139,11 +154,6 @@ def _unreadable(file: Path, facts: dict[str, Any], error: str) -> str:
     if architecture not in _ARCHITECTURES:
         known = ", ".join(_ARCHITECTURES)
         return f"{file}: OpenVINO reads GGUF files of {known}, not of {architecture}: use an OpenVINO IR folder of this model"
-    if "gguf_tensor_to_f16" in error:
-        return (
-            f"{file} is quantised in a way that OpenVINO can't read (gguf_tensor_to_f16: K-quants and Q5): "
-            "take the file of the same model in Q4_0, Q4_1, Q8_0 or F16, or an OpenVINO IR folder"
-        )
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     reason = lines[-1] if lines else "its process crashed"
     return f"{file}: OpenVINO can't read it ({reason}): it is perhaps cut off, so fetch it again"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentnb.adapters.openvino import numbers, strings
+from agentnb.adapters.openvino.calls import Grammar
 
 _LADDER = ((240, 16), (150, 8), (90, 6), (60, 4), (30, 3), (18, 2))
 """Limits of strings (characters) and lists (items) to try, the widest first."""
@@ -49,8 +50,8 @@ class Unsupported(Exception):
     """A part of a schema that this grammar can't express."""
 
 
-def constraint(schema: Mapping[str, Any], max_tokens: int, source: str = "") -> tuple[str, str]:
-    """What holds the text to a schema: ``("grammar", EBNF)``, or ``("json_schema", schema)`` for what EBNF can't express.
+def constraint(schema: Mapping[str, Any], max_tokens: int, source: str = "") -> Grammar:
+    """What holds the text to a schema: EBNF, or the schema itself for what EBNF can't express.
 
     Args:
         schema: JSON Schema, as pydantic writes it.
@@ -58,9 +59,9 @@ def constraint(schema: Mapping[str, Any], max_tokens: int, source: str = "") -> 
         source: If given, strings without bounds can only be runs of words of this text.
     """
     try:
-        return "grammar", ebnf(schema, max_tokens, source)
+        return Grammar("grammar", ebnf(schema, max_tokens, source))
     except Unsupported:
-        return "json_schema", json.dumps(schema)
+        return Grammar("json_schema", json.dumps(schema))
 
 
 def ebnf(schema: Mapping[str, Any], max_tokens: int, source: str = "") -> str:

@@ -140,7 +140,7 @@ class Engine:
             return
         try:
             tokenizer = self._pipeline.get_tokenizer()
-            tokens, scored = prompts.encode(tokenizer, call.prompt, self._context)
+            tokens = prompts.encode(tokenizer, call.prompt, self._context)
             count = tokens.shape[1]
             handle = self._pipeline.add_request(next(self._numbers), tokens, self._config(tokenizer, call, count))
         except AgentNBError as error:
@@ -148,10 +148,9 @@ class Engine:
         except Exception as error:
             call.deliver(ProviderError(f"OpenVINO refused the request: {_cause(error)}"))
         else:
-            self._active.append(Generation(call, handle, count, scored, Detokeniser(tokenizer.decode), Stops(call.sampling.stop)))
+            self._active.append(Generation(call, handle, count, Detokeniser(tokenizer.decode), Stops(call.sampling.stop)))
 
     def _config(self, tokenizer: Any, call: Call, prompt_tokens: int) -> Any:
-        package = genai.load()
         sampling = call.sampling
         config = self._pipeline.get_config()
         if config.eos_token_id < 0:
@@ -160,16 +159,12 @@ class Engine:
         room = self._context - prompt_tokens if self._context else sampling.max_tokens
         config.max_new_tokens = min(sampling.max_tokens, room)
         config.do_sample = sampling.temperature > 0
-        config.logprobs = int(bool(call.prompt.scored))
-        config.echo = bool(call.prompt.scored)
         if config.do_sample:
             config.temperature = sampling.temperature
             config.top_p = sampling.top_p
-        if config.do_sample:
             config.rng_seed = random.getrandbits(31) if sampling.seed is None else sampling.seed
         if call.grammar:
-            kind, source = call.grammar
-            config.structured_output_config = package.StructuredOutputConfig(**{kind: source})
+            config.structured_output_config = genai.structured(call.grammar)
         return config
 
     def _read(self) -> None:

@@ -13,8 +13,8 @@ _LONGEST_TOKEN = 128
 _SLICE = 4000
 
 
-def encode(tokenizer: Any, prompt: Prompt, limit: int) -> tuple[Any, int]:
-    """The prompt's tokens, of shape (1, tokens), and how many of them are scored.
+def encode(tokenizer: Any, prompt: Prompt, limit: int) -> Any:
+    """The prompt's tokens, of shape (1, tokens).
 
     Args:
         tokenizer: OpenVINO's Tokenizer; it cuts what is longer than its own limit silently.
@@ -24,11 +24,14 @@ def encode(tokenizer: Any, prompt: Prompt, limit: int) -> tuple[Any, int]:
     Raises:
         ContextOverflow: The prompt leaves no room for an answer.
     """
-    chat = tokenizer.apply_chat_template([dict(message) for message in prompt.messages], True) if prompt.messages else ""
-    start = f"{chat}{prompt.text}"
-    tokens = _tokens(tokenizer, f"{start}{prompt.scored}", limit)
-    scored = tokens.shape[1] - _tokens(tokenizer, start, limit).shape[1] if prompt.scored else 0
-    return tokens, scored
+    chat = _chat(tokenizer, prompt) if prompt.messages else ""
+    return _tokens(tokenizer, f"{chat}{prompt.text}", limit)
+
+
+def _chat(tokenizer: Any, prompt: Prompt) -> str:
+    messages = [dict(message) for message in prompt.messages]
+    text: str = tokenizer.apply_chat_template(messages, True, tools=[dict(tool) for tool in prompt.tools] or None)
+    return text
 
 
 def _tokens(tokenizer: Any, text: str, limit: int) -> Any:

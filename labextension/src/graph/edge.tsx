@@ -1,7 +1,8 @@
 import type { Edge, EdgeProps } from '@xyflow/react';
-import { memo, useCallback, type ReactElement } from 'react';
+import { memo, useCallback, useContext, type ReactElement } from 'react';
 
 import { curve, head, loop } from './curve';
+import { EditingContext } from './editing';
 import { numbers } from './format';
 import { useLive, type Live } from './live';
 import type { PlacedEdge } from './place';
@@ -19,6 +20,7 @@ export const LineEdge = memo(function LineEdge({ data }: EdgeProps<LineEdgeType>
   const found = data?.placed;
   const kind = useLive(useCallback((live: Live) => (found ? kindOf(live, found) : ''), [found]));
   const taken = useLive(useCallback((live: Live) => (found ? live.state.taken[found.path] : undefined), [found]));
+  const editing = useContext(EditingContext);
   if (!found) {
     return null;
   }
@@ -31,7 +33,12 @@ export const LineEdge = memo(function LineEdge({ data }: EdgeProps<LineEdgeType>
     .filter(Boolean)
     .join(' · ');
   return (
-    <g className={`agentnb-flow-edge ${kind}`} data-testid={`edge:${found.path}`} data-taken={taken?.join(' ') ?? ''}>
+    <g
+      className={`agentnb-flow-edge ${kind} ${editing?.edge === found.path ? 'agentnb-flow-edge-selected' : ''}`}
+      data-testid={`edge:${found.path}`}
+      data-taken={taken?.join(' ') ?? ''}
+    >
+      {editing && <path className="agentnb-flow-hit" d={above ? loop(above[0], above[1]) : curve(points)} />}
       {above ? (
         <path d={loop(above[0], above[1])} />
       ) : (

@@ -1,6 +1,7 @@
 import { Handle, Position, type Node, type NodeProps } from '@xyflow/react';
 import { createContext, memo, useCallback, useContext, type ReactElement } from 'react';
 
+import { EditingContext, EditingParts } from './editing';
 import { KindIcon, Sign, StatusIcon } from './icons';
 import { useLive, useNodeState, useNow, type Live } from './live';
 import { secondLine, spoken } from './state';
@@ -29,6 +30,7 @@ export const Commands = createContext<NodeCommands>({ fold: () => undefined, idO
 export const StepNode = memo(function StepNode({ data }: NodeProps<StepNodeType>): ReactElement {
   const { path, node, group } = data;
   const { fold, idOf } = useContext(Commands);
+  const editing = useContext(EditingContext);
   const state = useNodeState(path);
   const selected = useLive(useCallback((live: Live) => live.selected === path, [path]));
   const faint = useLive(useCallback((live: Live) => live.found !== null && !live.found.has(path), [path]));
@@ -58,8 +60,9 @@ export const StepNode = memo(function StepNode({ data }: NodeProps<StepNodeType>
       aria-label={spoken(node, shown, now)}
       title={title}
     >
-      <Handle type="target" position={Position.Left} isConnectable={false} />
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="target" position={Position.Left} isConnectable={editing !== null} />
+      <Handle type="source" position={Position.Right} isConnectable={editing !== null} />
+      {editing && <EditingParts path={path} editing={editing} />}
       {node.initial && <span className="agentnb-flow-begin" aria-hidden="true" />}
       <KindIcon kind={node.kind} />
       <span className="agentnb-flow-title">{node.title}</span>

@@ -30,8 +30,7 @@ const REREAD = 300;
 
 /** The graph of a workflow's run, live. */
 export function GraphTab({ run, followed }: { run: Run; followed: Followed }): JSX.Element {
-  const { client, live, open } = useServices();
-  const may = useMay('execute', 'runs');
+  const { client } = useServices();
   const known = useRef<RunGraph | null>(null);
   const newest = useEvery(followed.events.at(-1)?.seq ?? 0, REREAD);
   const load = useCallback(
@@ -53,15 +52,30 @@ export function GraphTab({ run, followed }: { run: Run; followed: Followed }): J
   const { value, problem, reload } = useLoaded(load);
   const [view, setView] = useState<GraphView>(FIRST_VIEW);
   const onView = useCallback((change: Partial<GraphView>) => setView(old => ({ ...old, ...change })), []);
-  const actions = useMemo<GraphActions>(() => {
-    const path = `/runs/${part(run.id)}`;
+  const actions = useRunActions(run.id);
+  if (!value) {
+    return problem ? <Trouble problem={problem} onRetry={reload} /> : <Skeleton rows={8} />;
+  }
+  return (
+    <div className="agentnb-graph" data-testid="agentnb-graph">
+      <WorkflowGraph data={value.data} state={value.state} actions={actions} view={view} onView={onView} />
+    </div>
+  );
+}
+
+/** What can be done with a run and its steps, as far as the user may. */
+export function useRunActions(runId: string): GraphActions {
+  const { client, live, open } = useServices();
+  const may = useMay('execute', 'runs');
+  return useMemo<GraphActions>(() => {
+    const path = `/runs/${part(runId)}`;
     const looking: GraphActions = {
       details: async (node, item) =>
         (await client.get<{ details: NodeDetails }>(`${path}/graph/details`, { node, part: item })).details,
       open: id => open('run', { run: id }),
     };
     const again = async (): Promise<void> => {
-      await live.read(run.id);
+      await live.read(runId);
     };
     return may
       ? {
@@ -76,15 +90,7 @@ export function GraphTab({ run, followed }: { run: Run; followed: Followed }): J
           },
         }
       : looking;
-  }, [client, live, open, run.id, may]);
-  if (!value) {
-    return problem ? <Trouble problem={problem} onRetry={reload} /> : <Skeleton rows={8} />;
-  }
-  return (
-    <div className="agentnb-graph" data-testid="agentnb-graph">
-      <WorkflowGraph data={value.data} state={value.state} actions={actions} view={view} onView={onView} />
-    </div>
-  );
+  }, [client, live, open, runId, may]);
 }
 
 async function sendAnswer(post: (path: string, body: unknown) => Promise<unknown>, answer: Answer): Promise<Answered> {

@@ -1,0 +1,119 @@
+"""A benchmark for people: Markdown and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agentnb.optimization import plots
+
+_PICTURES = 8
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """How a row is called: only what tells it from others of its run."""
+    parts = [row["model"], row["engine"] if row["engine"] != "openvino" else "", row["hint"].lower() if row["hint"] == "THROUGHPUT" else ""]
+    parts += [f"{row['streams']} streams" if row["streams"] else "", f"{row['threads']} threads" if row["threads"] else ""]
+    parts += [row["precision"] if row["engine"] == "openvino" and row["precision"] != "default" else ""]
+    return " ".join(part for part in parts if part)
+
+
+def size(row: Mapping[str, Any]) -> str:
+    """Batch and length, where texts are read."""
+    return f"{row['batch']}×{row['length']}" if row["length"] else str(row["batch"])
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """All rows as tables."""
+    machine = found["machine"]
+    roof = ", ".join(f"{name} {value:,.0f} {'GB/s' if name == 'memory' else 'GFLOP/s'}" for name, value in machine["peak"].items())
+    lines = [
+        f"# Benchmark of {', '.join(found['task']['models'])}",
+        "",
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, on {machine['device']}; {found['made_at']}.",
+        f"Peak measured here: {roof}." if roof else "",
+        "",
+    ]
+    networks = [row for row in found["rows"] if "prefill_tokens_s" not in row]
+    texts = [row for row in found["rows"] if "prefill_tokens_s" in row]
+    if networks:
+        lines += [
+            "| model | batch×length | p50 ms | p90 | p99 | a second | × peers | computed in | of peak | of memory | load s | MB |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|",
+            *(_network(row) for row in networks),
+            "",
+        ]
+    if texts:
+        lines += [
+            "| model | prompt | prefill tokens/s | decode tokens/s | first token ms | × peers | of memory | load s | MB |",
+            "|---|---|---|---|---|---|---|---|---|",
+            *(_text(row) for row in texts),
+            "",
+        ]
+    lines.append("Versions: " + ", ".join(f"{name} {number}" for name, number in machine["versions"].items()) + ".")
+    return "\n".join(lines) + "\n"
+
+
+def _network(row: Mapping[str, Any]) -> str:
+    cells = [
+        label(row),
+        size(row),
+        *(f"{row[f'p{percent}_ms']:.2f}" for percent in (50, 90, 99)),
+        f"{row['throughput']:,.1f}",
+        _ratios(row),
+    ]
+    cells += [
+        row["computed_in"],
+        _percent(row["peak_share"]),
+        _percent(row["memory_share"]),
+        f"{row['load_s']:.2f}",
+        f"{row['memory_mb']:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    cells = [
+        label(row),
+        str(row["length"]),
+        f"{row['prefill_tokens_s']:,.0f}",
+        f"{row['decode_tokens_s']:,.1f}",
+        f"{row['first_token_ms']:.0f}",
+    ]
+    cells += [_ratios(row), _percent(row["memory_share"]), f"{row['load_s']:.2f}", f"{row['memory_mb']:.0f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def _ratios(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{value:.2f} {peer}" for peer, value in row["ratios"].items())
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+def pictures(found: Mapping[str, Any]) -> dict[str, str]:
+    """SVG by the file's name: throughput as bars for one size, as curves over sizes where there are several."""
+    rows = found["rows"]
+    made: dict[str, str] = {}
+    sizes = list(dict.fromkeys(size(row) for row in rows))[:_PICTURES]
+    for one in sizes:
+        chosen = [row for row in rows if size(row) == one]
+        names = list(dict.fromkeys(row["engine"] for row in rows))
+        bars = [(label(row), float(row["throughput"]), str(names.index(row["engine"]))) for row in chosen]
+        made[f"throughput-{one.replace('×', 'x')}.svg"] = plots.bars(f"A second, at {one}", bars, "/s")
+    for axis in ("batch", "length"):
+        curves = _curves(rows, axis)
+        if any(len(curve) > 1 for curve in curves.values()):
+            made[f"throughput-by-{axis}.svg"] = plots.lines(f"A second, by {axis}", curves, axis, "a second")
+    return made
+
+
+def _curves(rows: Sequence[Mapping[str, Any]], axis: str) -> dict[str, list[tuple[float, float]]]:
+    other = "length" if axis == "batch" else "batch"
+    fixed = max((row[other] for row in rows), default=0)
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row[other] == fixed:
+            curves.setdefault(label(row), []).append((float(row[axis]), float(row["throughput"])))
+    return {name: sorted(curve) for name, curve in list(curves.items())[:_PICTURES]}

@@ -1,0 +1,195 @@
+"""Calibration and evaluation sets: what a model is quantised by, and what it is judged on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentnb.errors import ConfigurationError
+from agentnb.optimization.metrics import function
+
+if TYPE_CHECKING:
+    from agentnb.optimization.sources import Source
+
+LIMIT = 2000
+TARGETS = ("targets", "labels", "target")
+PIXELS = ("imagenet", "unit", "signed", "raw")
+_IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One input of a model, arrays by the names of its inputs, and what is known of the answer."""
+
+    inputs: Mapping[str, Any]
+    target: Any = None
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What was read before the model was known: one text, image, or set of arrays."""
+
+    value: Any
+    target: Any = None
+
+
+def read(data: Any, *, limit: int = LIMIT) -> list[Raw]:
+    """Read a set.
+
+    Args:
+        data: The path of an .npz or .npy file (arrays named as the model's inputs, the first axis counts the samples, ``targets`` beside
+            them), a .jsonl file (``{"text": …}`` or ``{"inputs": {…}}`` and ``"target"``), a .txt file (a text a line), a folder of
+            images (the folder's name is the target where it is a number); ``module:function``; or any iterable, or a function that gives
+            one. Items of these are texts, arrays, dicts of arrays, or pairs of such and a target.
+        limit: Read no more than so many.
+
+    Raises:
+        ConfigurationError: It isn't there, is empty, or can't be understood; the message names the place.
+    """
+    place = data if isinstance(data, str | Path) else "the calibration data"
+    found: list[Raw] = []
+    for item in _items(data):
+        found.append(item)
+        if len(found) == limit:
+            break
+    if not found:
+        raise ConfigurationError(f"{place} is empty: give samples such as the model will see, at least some dozens")
+    return found
+
+
+def _items(data: Any) -> Iterator[Raw]:
+    if isinstance(data, str | Path):
+        path = Path(data).expanduser()
+        if path.is_dir():
+            return _images(path)
+        readers = {".npz": _npz, ".npy": _npy, ".jsonl": _jsonl, ".txt": _txt}
+        if path.suffix in readers:
+            if not path.is_file():
+                raise ConfigurationError(f"{path}: there is no such file")
+            return readers[path.suffix](path)
+        if ":" not in str(data):
+            raise ConfigurationError(f"{data}: data is an .npz, .npy, .jsonl or .txt file, a folder of images, or module:function")
+        data = function(str(data), "--calibration")
+    return _iterated(data)
+
+
+def _iterated(data: Any) -> Iterator[Raw]:
+    try:
+        source: Iterable[Any] = data() if callable(data) else data
+        for item in source:
+            yield Raw(*item) if isinstance(item, tuple) and len(item) == 2 else item if isinstance(item, Raw) else Raw(item)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"the calibration data raised {type(error).__name__}: {error}") from error
+
+
+def _npy(path: Path) -> Iterator[Raw]:
+    for value in _loaded(path):
+        yield Raw(value[None], None)
+
+
+def _npz(path: Path) -> Iterator[Raw]:
+    arrays = _loaded(path)
+    key = next((name for name in TARGETS if name in arrays), None)
+    targets = arrays.pop(key) if key else None
+    sizes = {name: len(value) for name, value in arrays.items() if value.ndim}
+    if (
+        not arrays
+        or len(set(sizes.values())) != 1
+        or len(sizes) != len(arrays)
+        or (targets is not None and len(targets) not in sizes.values())
+    ):
+        raise ConfigurationError(f"{path}: all arrays need the same first axis, which counts the samples; here it is {sizes or 'nothing'}")
+    for number in range(next(iter(sizes.values()))):
+        yield Raw({name: value[number][None] for name, value in arrays.items()}, None if targets is None else targets[number])
+
+
+def _loaded(path: Path) -> Any:
+    import numpy as np
+
+    try:
+        with path.open("rb") as stream:
+            found = np.load(stream, allow_pickle=False)
+            return dict(found) if hasattr(found, "files") else found
+    except Exception as error:
+        raise ConfigurationError(f"{path} can't be read ({error}): write it with numpy.savez, without Python objects") from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with path.open(encoding="utf-8") as stream:
+            yield from ((number, line.rstrip("\n")) for number, line in enumerate(stream, 1) if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} can't be read ({error}): it has to be UTF-8 text") from None
+
+
+def _txt(path: Path) -> Iterator[Raw]:
+    return (Raw(line) for _, line in _lines(path))
+
+
+def _jsonl(path: Path) -> Iterator[Raw]:
+    for number, line in _lines(path):
+        try:
+            item = json.loads(line)
+            value = item["text"] if "text" in item else {name: _array(value) for name, value in item["inputs"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigurationError(f'{path}, line {number}: {error}: each line is {{"text": …}} or {{"inputs": {{…}}}}') from None
+        yield Raw(value, item.get("target"))
+
+
+def _array(value: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(value)
+
+
+def _images(folder: Path) -> Iterator[Raw]:
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _IMAGES)
+    if not files:
+        raise ConfigurationError(f"{folder} holds no images ({', '.join(sorted(_IMAGES))})")
+    for path in files:
+        yield Raw(path, int(path.parent.name) if path.parent.name.isdigit() else None)
+
+
+def fit(raw: list[Raw], source: Source, *, pixels: str = "imagenet") -> list[Sample]:
+    """Make inputs of that model of what was read.
+
+    Args:
+        raw: What ``read`` gave.
+        source: The model.
+        pixels: How images become numbers: ``imagenet`` (0 to 1, less the mean, by the deviation), ``unit`` (0 to 1), ``signed`` (-1 to 1),
+            ``raw`` (0 to 255).
+
+    Raises:
+        ConfigurationError: A sample doesn't fit the model, or holds NaN or infinite numbers; the message names the sample.
+    """
+    if pixels not in PIXELS:
+        raise ConfigurationError(f"--pixels {pixels}: it is one of {', '.join(PIXELS)}")
+    from agentnb.optimization.inputs import Fitting
+
+    fitting = Fitting(source, pixels)
+    return [Sample(fitting.inputs(item.value, number), item.target) for number, item in enumerate(raw)]
+
+
+def split(samples: list[Sample], evaluation: list[Sample] | None) -> tuple[list[Sample], list[Sample]]:
+    """What to calibrate by, and what to judge on: where only one set is given, every other sample, so that none is judged that was seen."""
+    if evaluation is not None:
+        return samples, evaluation
+    if len(samples) < 2:
+        raise ConfigurationError("one sample is too few to calibrate and to judge: give some dozens, or --evaluation data")
+    return samples[::2], samples[1::2]
+
+
+def digest(samples: Iterable[Sample]) -> str:
+    """SHA-256 over all arrays and targets."""
+    found = hashlib.sha256()
+    for sample in samples:
+        for name, value in sorted(sample.inputs.items()):
+            found.update(f"{name}{value.dtype}{value.shape}".encode() + value.tobytes())
+        found.update(repr(sample.target).encode())
+    return found.hexdigest()

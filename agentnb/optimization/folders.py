@@ -1,0 +1,127 @@
+"""Folders that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from agentnb.errors import ConfigurationError, OptimizationError
+from agentnb.optimization.packages import cause, core, openvino
+
+_ROOM = 1.2
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def readable_errors(place: Path) -> Iterator[None]:
+    """Turn what the file system says into an OptimizationError that names the mend."""
+    try:
+        yield
+    except OSError as error:
+        mend = "free some space, then run this again" if error.errno in _FULL else "choose a folder that can be written"
+        raise OptimizationError(f"{place} can't be written ({error.strerror or error}): {mend}; nothing was left there") from error
+
+
+def check_free(target: Path, *, force: bool) -> None:
+    """Refuse early what could not be written in the end.
+
+    Raises:
+        ConfigurationError: Something is there already, or the folder above can't be written.
+    """
+    if target.exists() and not force and (not target.is_dir() or any(target.iterdir())):
+        raise ConfigurationError(f"{target} is there already: choose another -o, or --force to replace it")
+    if target.exists() and force and not (target / "agentnb.json").is_file():
+        raise ConfigurationError(f"{target} wasn't written by `agentnb optimize`, so --force doesn't replace it: choose another -o")
+    with readable_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(target.parent, os.W_OK):
+        raise ConfigurationError(f"{target.parent} can't be written: choose another -o")
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A folder to fill; at the end of the block it takes the target's place, after an error it is removed.
+
+    Raises:
+        OptimizationError: The disk is full, or the folder can't be written.
+    """
+    with readable_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
+        try:
+            yield work
+            work.chmod(0o755)
+            _sync(work)
+            _replace(work, target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _replace(work: Path, target: Path) -> None:
+    if not target.exists():
+        work.rename(target)
+        return
+    old = target.with_name(f".{target.name}.old-{os.getpid()}")
+    target.rename(old)
+    try:
+        work.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def save(model: Any, file: Path) -> int:
+    """Write an IR; the number of its bytes.
+
+    OpenVINO doesn't notice every failed write, so the room is asked for before, and the file is read back after.
+
+    Raises:
+        OptimizationError: The disk is full, or what was written can't be read.
+    """
+    with readable_errors(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        needed = int(weight_bytes(model) * _ROOM)
+        if shutil.disk_usage(file.parent).free < needed:
+            raise OSError(errno.ENOSPC, f"{needed / 1e6:.0f} MB are needed")
+        try:
+            openvino().save_model(model, file, compress_to_fp16=False)
+            core().read_model(file)
+            return file.stat().st_size + file.with_suffix(".bin").stat().st_size
+        except OSError:
+            raise
+        except Exception as error:
+            for part in (file, file.with_suffix(".bin")):
+                with contextlib.suppress(OSError):
+                    part.unlink()
+            raise OptimizationError(
+                f"{file} could not be written whole ({cause(error)}): is the disk full? Free some space, then run this again"
+            ) from error
+
+
+def weight_bytes(model: Any) -> int:
+    """Bytes of a model's constants."""
+    return sum(node.get_byte_size() for node in model.get_ops() if node.get_type_name() == "Constant")
+
+
+def sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

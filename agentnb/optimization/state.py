@@ -1,0 +1,132 @@
+"""What a search has found so far, on the disk beside its result: an interrupted one goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from agentnb.errors import ConfigurationError
+from agentnb.optimization.folders import readable_errors
+from agentnb.optimization.gate import Verdict
+from agentnb.optimization.recipes import Recipe
+
+Status = Literal["passed", "rejected", "failed", "left out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one recipe.
+
+    Attributes:
+        status: ``passed`` the gate, ``rejected`` by it, ``failed`` to be made or run, or ``left out`` because the time was over.
+        reason: Why it isn't the result.
+        verdict: What the gate said; None where it could not be judged.
+        speedup: How much faster than the original it was in the same rounds; 0 where it was not measured.
+        milliseconds: ``p50``, ``p90`` and ``p99`` of one inference.
+        size: Bytes of the model.
+        seconds: What making, judging and measuring it took.
+    """
+
+    recipe: Recipe
+    status: Status
+    reason: str = ""
+    verdict: Verdict | None = None
+    speedup: float = 0.0
+    milliseconds: Mapping[str, float] | None = None
+    size: int = 0
+    seconds: float = 0.0
+
+
+class State:
+    """The folder of one search.
+
+    Attributes:
+        outcomes: What is known, by the recipe's name.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        """Open the folder; what was found for another model, other data or other packages is dropped."""
+        self.folder = folder
+        self._key = key
+        self._file = folder / "state.json"
+        self.outcomes: dict[str, Outcome] = self._read()
+        if not self.outcomes and folder.is_dir():
+            shutil.rmtree(folder / "builds", ignore_errors=True)
+
+    def build(self, recipe: Recipe) -> Path:
+        """Where the IR of a recipe lies, or will."""
+        return self.folder / "builds" / recipe.build / "openvino_model.xml"
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep what came of a recipe.
+
+        Raises:
+            OptimizationError: The disk is full.
+        """
+        self.outcomes[outcome.recipe.name] = outcome
+        data = {"key": self._key, "outcomes": [asdict(one) for one in self.outcomes.values()]}
+        with readable_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = self._file.with_suffix(".part")
+            part.write_text(json.dumps(data), encoding="utf-8")
+            part.replace(self._file)
+
+    def drop(self, build: str) -> None:
+        """Remove a model that nobody will need."""
+        shutil.rmtree(self.folder / "builds" / build, ignore_errors=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _read(self) -> dict[str, Outcome]:
+        try:
+            data = json.loads(self._file.read_text(encoding="utf-8"))
+            if data["key"] != self._key:
+                return {}
+            return {one["recipe"]["name"]: _outcome(one) for one in data["outcomes"] if one["status"] != "left out"}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+
+def _outcome(data: dict[str, Any]) -> Outcome:
+    recipe = data["recipe"]
+    verdict = data["verdict"]
+    return Outcome(
+        **{**data, "recipe": Recipe(**{**recipe, "skip": tuple(recipe["skip"])}), "verdict": Verdict(**verdict) if verdict else None}
+    )
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep others from searching for the same result meanwhile; the claim ends with the process.
+
+    Raises:
+        ConfigurationError: Another process is at it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no flock
+        yield
+        return
+    lock = folder.with_name(f"{folder.name}.lock")
+    with readable_errors(folder):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_CREAT | os.O_WRONLY, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise ConfigurationError(
+            f"another process is searching for the same result ({lock} is held): wait for it, or choose another -o"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)

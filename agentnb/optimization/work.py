@@ -1,0 +1,149 @@
+"""The whole of ``agentnb optimize``: read, search, write."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from agentnb.errors import ConfigurationError, GateRefused
+from agentnb.optimization import data, metrics, recipes
+from agentnb.optimization.export import export, write_report
+from agentnb.optimization.folders import check_free
+from agentnb.optimization.packages import core, known_device
+from agentnb.optimization.report import Facts
+from agentnb.optimization.search import Question, Search, milliseconds, timed_inputs
+from agentnb.optimization.sources import Source, open_source
+from agentnb.optimization.state import Outcome, State, alone
+from agentnb.ports.optimizer import Optimized, Progress, Task
+
+_PACKAGES = ("jupyter-agentnb", "openvino", "nncf", "openvino-tokenizers", "numpy")
+
+
+def optimize(task: Task, progress: Progress) -> Optimized:
+    """Write the fastest model that passes the gate; see ``agentnb.ports.optimizer``."""
+    _check(task)
+    output = Path(task.output).expanduser()
+    check_free(output, force=task.force)
+    device = known_device(task.device)
+    progress("reading", 0, 2)
+    raw = data.read(task.calibration, limit=task.samples)
+    source = open_source(task.model, lambda: _example(raw[0].value))
+    progress("reading", 1, 2)
+    samples = data.fit(raw, source, pixels=task.pixels)
+    other = None if task.evaluation is None else data.fit(data.read(task.evaluation, limit=task.samples), source, pixels=task.pixels)
+    calibration, evaluation = data.split(samples, other)
+    metric = _metric(task.metric, source, targets=all(sample.target is not None for sample in evaluation))
+    tried = _recipes(task, source, device)
+    progress("reading", 2, 2)
+    folder = output.with_name(f".{output.name}.search")
+    versions = _versions()
+    with alone(folder):
+        state = State(folder, _key(task, source, device, versions, metric, data.digest([*calibration, *evaluation])))
+        question = Question(
+            source,
+            calibration,
+            evaluation,
+            timed_inputs(evaluation, task.batch),
+            metric,
+            task.max_drop,
+            task.sure,
+            device,
+            time.monotonic() + (task.budget or math.inf),
+        )
+        search = Search(question, state, progress)
+        search.run(tried)
+        winner, times = search.final()
+        outcomes = [state.outcomes[recipe.name] for recipe in tried if recipe.name in state.outcomes]
+        facts = Facts(source, metric, task, device, _processor(), versions, len(calibration), search.reference, milliseconds(times["fp32"]))
+        if winner is None:
+            raise _refused(task, outcomes, write_report(folder, facts, outcomes))
+        result = export(output, facts, outcomes, winner, state.build(winner.recipe))
+        state.remove()
+    return result
+
+
+def _check(task: Task) -> None:
+    numbers = {"max_drop": task.max_drop, "budget": task.budget}
+    for name, value in numbers.items():
+        if not math.isfinite(value) or value < 0:
+            raise ConfigurationError(f"{name} {value}: it has to be a number, 0 or more")
+    for name, count in {"batch": task.batch, "samples": task.samples}.items():
+        if count < 1:
+            raise ConfigurationError(f"{name} {count}: it has to be 1 or more")
+    if task.calibration is None:
+        raise ConfigurationError("--calibration is missing: give data such as the model will see, by which recipes are judged too")
+
+
+def _example(value: Any) -> dict[str, Any]:
+    import numpy as np
+
+    if isinstance(value, str | Path):
+        raise ConfigurationError("a PyTorch module takes arrays: give the calibration data as .npz, or as a function that yields arrays")
+    given = value if isinstance(value, dict) else {"input": value}
+    return {str(name): np.asarray(array) for name, array in given.items()}
+
+
+def _metric(metric: Any, source: Source, *, targets: bool) -> metrics.Metric:
+    if callable(metric):
+        return metrics.of_function(metric)
+    return metrics.named(str(metric), source.kind, targets=targets)
+
+
+def _recipes(task: Task, source: Source, device: str) -> list[recipes.Recipe]:
+    capabilities = core().get_property("CPU" if device == "AUTO" else device, "OPTIMIZATION_CAPABILITIES")
+    found = recipes.candidates(task.to, source.kind, bf16="BF16" in capabilities, operators=source.operators)
+    unknown = sorted(set(task.only) - {name for recipe in found for name in (recipe.name, recipe.build)})
+    if unknown:
+        raise ConfigurationError(f"no recipe {', '.join(unknown)} for this model; there are: {', '.join(recipe.name for recipe in found)}")
+    return [recipe for recipe in found if not task.only or recipe.name in task.only or recipe.build in task.only]
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    return str(core().get_property("CPU", "FULL_DEVICE_NAME"))
+
+
+def _key(task: Task, source: Source, device: str, versions: dict[str, str], metric: metrics.Metric, data_digest: str) -> str:
+    """What outcomes depend on; another goal or another list of recipes takes over what is known of each."""
+    code = getattr(getattr(metric.score, "__code__", None), "co_code", b"")
+    parts = (
+        source.fingerprint,
+        data_digest,
+        metric.name,
+        code,
+        task.max_drop,
+        task.sure,
+        device,
+        _processor(),
+        task.batch,
+        sorted(versions.items()),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _refused(task: Task, outcomes: list[Outcome], report: Path) -> GateRefused:
+    judged = [outcome for outcome in outcomes if outcome.verdict]
+    least = min(judged, key=lambda outcome: outcome.verdict.drop if outcome.verdict else math.inf, default=None)
+    if not outcomes or all(outcome.status == "left out" for outcome in outcomes):
+        return GateRefused("no recipe was tried: raise --budget", report)
+    if least is None or least.verdict is None:
+        return GateRefused(f"no recipe could be made ({outcomes[0].reason}), so nothing was written", report)
+    return GateRefused(
+        f"no recipe passed the gate, so nothing was written: {least.recipe.name} lost least, {least.verdict.drop:.4f} "
+        f"where {task.max_drop:g} are allowed; try --to auto, other calibration data, or a larger --max-drop",
+        report,
+    )

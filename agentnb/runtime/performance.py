@@ -1,0 +1,232 @@
+"""Models made faster, and their speed measured: the work is a plugin's, what came of it is an event ``system.performance``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from agentnb import plugins
+from agentnb.agents.identity import new_run_id
+from agentnb.errors import ConfigurationError, UnknownName
+from agentnb.ports.benchmark import BenchmarkTask
+from agentnb.ports.optimizer import Optimized, Progress, Task
+from agentnb.ports.store import Event, now
+from agentnb.runtime.runtime import Runtime, current
+
+_EVENT = "system.performance"
+
+
+@contextmanager
+def bar(*, shown: bool = True) -> Iterator[Progress]:
+    """A progress bar for long work, in a notebook and in a terminal."""
+    if not shown:
+        yield lambda what, done, total: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=1, leave=False, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}") as line:
+        present = ""
+
+        def progress(what: str, done: int, total: int) -> None:
+            nonlocal present
+            line.total = max(total, 1)
+            if what != present:
+                present, line.n = what, done
+                line.set_description(what)
+            elif done != line.n:
+                line.update(done - line.n)
+
+        yield progress
+
+
+def optimize(
+    model: Any,
+    *,
+    calibration: Any,
+    output: Path | str,
+    to: str = "auto",
+    evaluation: Any = None,
+    metric: Any = "",
+    max_drop: float = 0.01,
+    sure: bool = False,
+    device: str = "CPU",
+    budget: float = 0.0,
+    batch: int = 1,
+    samples: int = 2000,
+    pixels: str = "imagenet",
+    only: tuple[str, ...] = (),
+    force: bool = False,
+    progress: Progress | bool = True,
+) -> Optimized:
+    """Make a model faster: recipes are tried, and the fastest that passes the accuracy gate is written.
+
+    Interrupted, the same call goes on where it was. No model that failed the gate is ever written.
+
+    Args:
+        model: A path (ONNX, OpenVINO IR, TensorFlow Lite, GGUF, a folder with a safetensors encoder), ``openvino:NAME`` of a fetched model,
+            ``module:factory`` of a PyTorch module, or the module itself.
+        calibration: Data such as the model will see: the path of an .npz, .npy, .jsonl or .txt file, of a folder of images,
+            ``module:function``, or anything to iterate over; items are texts, arrays, dicts of arrays, or pairs of such and a target.
+        output: The folder to write.
+        to: ``auto``, ``bf16``, ``int8`` or ``int4``.
+        evaluation: Data to judge on; by default every other sample of the calibration data, which then isn't calibrated by.
+        metric: ``cosine``, ``closeness``, ``agreement``, ``accuracy``, ``likelihood``, ``module:function``, or a function of one sample's
+            output and target that returns a number, more is better; empty for the one that fits.
+        max_drop: What the mean of the metric may lose.
+        sure: Require also the upper end of the drop's 95 % interval to be within ``max_drop``.
+        device: OpenVINO's name of the device.
+        budget: Seconds after which no more recipes are begun; 0 for no limit.
+        batch: Samples in one inference when speed is measured.
+        samples: At most so many samples are read from each set.
+        pixels: How images become numbers: ``imagenet``, ``unit``, ``signed`` or ``raw``.
+        only: Names of recipes, where not all are to be tried.
+        force: Replace an earlier result.
+        progress: A function that is told what is being done, or whether to show a bar.
+
+    Raises:
+        ConfigurationError: The model, the data, the metric or an option is wrong.
+        GateRefused: No recipe lost as little as was asked for; nothing was written.
+        OptimizationError: It can't be done, or can't be written.
+        MissingExtra: nncf is not installed.
+    """
+    runtime = current()
+    task = Task(
+        located(runtime, model),
+        calibration,
+        Path(output),
+        to,
+        evaluation,
+        metric,
+        max_drop,
+        sure,
+        device,
+        budget,
+        batch,
+        samples,
+        pixels,
+        only,
+        force,
+    )
+    work = plugins.load("agentnb.optimizers", "openvino")
+    if callable(progress):
+        result: Optimized = work(task, progress)
+    else:
+        with bar(shown=progress) as shown:
+            result = work(task, shown)
+    record(runtime, "optimize", {"folder": str(result.folder.absolute()), **result.report})
+    return result
+
+
+def benchmark(
+    *models: Any,
+    against: Sequence[str] = (),
+    device: str = "CPU",
+    batches: Sequence[int] = (1,),
+    lengths: Sequence[int] = (64,),
+    hints: Sequence[str] = ("LATENCY",),
+    streams: Sequence[int] = (0,),
+    threads: Sequence[int] = (0,),
+    precisions: Sequence[str] = ("default",),
+    repetitions: int = 5,
+    seconds: float = 0.2,
+    tokens: int = 64,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    peak: bool = True,
+    progress: Progress | bool = True,
+) -> dict[str, Any]:
+    """Measure models, in turn with their peers, for every combination of what is listed.
+
+    Args:
+        *models: As ``optimize`` takes them, or folders that it wrote; the peers of such a folder run the model that it came from.
+        against: ``onnxruntime``, ``torch``, ``llama.cpp``.
+        device: OpenVINO's name of the device.
+        batches: Samples in one inference.
+        lengths: Tokens of a text; of a language model: of the prompt.
+        hints: ``LATENCY``, ``THROUGHPUT``.
+        streams: How many inferences run beside each other; 0 leaves it to the hint.
+        threads: 0 leaves them to OpenVINO and to the peer.
+        precisions: ``default``, ``f32``, ``bf16``.
+        repetitions: Rounds in which each combination has its turn.
+        seconds: How long a turn lasts at least.
+        tokens: What a language model generates.
+        shapes: Of inputs that the model leaves open, by their name; the first number is replaced by the batch.
+        peak: Whether the machine's peak is measured too, so that shares of it can be told.
+        progress: A function that is told what is being done, or whether to show a bar.
+
+    Returns:
+        ``{"id", "made_at", "machine", "task", "rows"}``; the same is in the journal under that ID.
+
+    Raises:
+        ConfigurationError: A model or an option is wrong, or a peer can't run it.
+        MissingExtra: A peer is not installed.
+    """
+    runtime = current()
+    task = BenchmarkTask(
+        tuple(located(runtime, model) for model in models),
+        tuple(against),
+        device,
+        tuple(batches),
+        tuple(lengths),
+        tuple(hints),
+        tuple(streams),
+        tuple(threads),
+        tuple(precisions),
+        repetitions,
+        seconds,
+        tokens,
+        {name: tuple(shape) for name, shape in (shapes or {}).items()},
+        peak,
+    )
+    work = plugins.load("agentnb.benchmarks", "openvino")
+    if callable(progress):
+        found: dict[str, Any] = work(task, progress)
+    else:
+        with bar(shown=progress) as shown:
+            found = work(task, shown)
+    return {"id": record(runtime, "benchmark", found), **found}
+
+
+def located(runtime: Runtime, model: Any) -> Any:
+    """The path of a fetched model that goes by ``openvino:NAME``; everything else as it is.
+
+    Raises:
+        ConfigurationError: It has not been fetched.
+    """
+    if not isinstance(model, str) or not model.startswith("openvino:") or Path(model).exists():
+        return model
+    found = next((info for info in runtime.models.catalog() if info.name == model), None)
+    if found is None or not found.path:
+        raise ConfigurationError(f"{model} is not on this machine: `agentnb models list` shows what is, `agentnb models pull` fetches")
+    return found.path
+
+
+def record(runtime: Runtime, service: str, metrics: Mapping[str, Any]) -> str:
+    """Keep figures in the journal; the ID under which they are found."""
+    key = new_run_id("perf")
+    data = {"event_type": _EVENT, "timestamp": now(), "service": service, "status": "completed", "metrics": dict(metrics), "alerts": []}
+    runtime.store.write(Event(_EVENT, data, run_id=key))
+    return key
+
+
+def recorded(runtime: Runtime, name: str) -> Mapping[str, Any]:
+    """Figures by their ID, or from a JSON file.
+
+    Raises:
+        UnknownName: There are none.
+        ConfigurationError: The file can't be read.
+    """
+    path = Path(name).expanduser()
+    if path.suffix == ".json" or path.is_file():
+        try:
+            found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"{path} can't be read ({error}): name a file that `agentnb benchmark -o` wrote") from None
+        return found
+    for event in runtime.store.events(name):
+        if event.type == _EVENT:
+            metrics: Mapping[str, Any] = event.data["metrics"]
+            return metrics
+    raise UnknownName(f"no benchmark {name!r} in {runtime.store.location}: `agentnb benchmark list` shows those that are there")

@@ -1,0 +1,383 @@
+"""``agentnb optimize`` on small real models: what is written, what is refused, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import agentnb as anb
+from agentnb.cli.app import app
+from agentnb.errors import AgentNBError, ConfigurationError, GateRefused, OptimizationError
+from agentnb.optimization.export import load, manifest
+from agentnb.runtime.runtime import use
+from tests.support import networks
+
+TRIED = ("fp32", "int8-weights-sym", "int8-default", "int8-mixed-skip-ends", "int4-sym-128")
+THREE = ("int8-weights-sym", "int8-weights-asym", "int8-default")
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return networks.classifier(tmp_path_factory.mktemp("network") / "net.onnx")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return networks.samples(tmp_path_factory.mktemp("data") / "cal.npz", 32)
+
+
+def optimize(network: Path, data: Any, output: str | Path = "out", **options: Any) -> anb.Optimized:
+    return anb.optimize(network, calibration=data, output=output, progress=False, **options)
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if "search" in path.name or "part" in path.name or path.name.startswith("out"))
+
+
+@pytest.fixture(scope="module")
+def auto(network: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> anb.Optimized:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGENTNB_STORE", str(tmp_path_factory.mktemp("store")))
+        before = use(None)
+        found = optimize(network, data, tmp_path_factory.mktemp("auto") / "out", max_drop=0.05, only=TRIED)
+        use(before)
+    return found
+
+
+def test_auto_writes_the_fastest_that_passes(auto: anb.Optimized) -> None:
+    rows = auto.report["recipes"]
+    [chosen] = [row for row in rows if row["status"] == "chosen"]
+    assert chosen["recipe"]["name"] == auto.recipe
+    assert chosen["verdict"]["passed"]
+    assert auto.drop <= 0.05
+    assert {row["status"] for row in rows} <= {"chosen", "passed", "rejected", "failed"}
+    families = {row["recipe"]["family"] for row in rows}
+    assert {"none", "int8", "int4"} <= families
+    assert all(row["reason"] for row in rows if row["status"] != "chosen")
+
+
+def test_the_folder_describes_itself(auto: anb.Optimized, network: Path) -> None:
+    told = manifest(auto.folder)
+    assert told["recipe"]["recipe"]["name"] == auto.recipe
+    assert told["source"]["format"] == "onnx"
+    assert told["machine"]["versions"]["openvino"]
+    assert told["gate"]["samples"] == 16
+    assert set(told["sha256"]) == {path.name for path in auto.folder.iterdir()} - {"agentnb.json"}
+    assert json.loads((auto.folder / "report.json").read_text())["result"] == auto.recipe
+    report = (auto.folder / "report.md").read_text()
+    assert "| int8-default+f32 |" in report
+    assert "![" in report
+    assert leftovers(auto.folder.parent) == ["out"]
+
+
+def test_what_was_written_answers_as_the_original_does(auto: anb.Optimized, network: Path) -> None:
+    import onnxruntime
+
+    pictures = networks.pictures(8, seed=9)
+    wanted = onnxruntime.InferenceSession(str(network)).run(None, {"x": pictures})[0]
+    found = load(auto.folder).answer({"x": pictures})
+    cosine = (wanted * found).sum(-1) / np.linalg.norm(wanted, axis=-1) / np.linalg.norm(found, axis=-1)
+    assert cosine.min() > 0.9
+
+
+def test_a_changed_file_is_noticed(network: Path, data: Path) -> None:
+    found = optimize(network, data, to="int8", only=("int8-weights-sym+f32",))
+    weights = found.folder / "openvino_model.bin"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0\0")
+    with pytest.raises(ConfigurationError, match=r"openvino_model\.bin is missing or was changed"):
+        load(found.folder)
+
+
+def test_what_came_of_it_is_an_event(network: Path, data: Path) -> None:
+    optimize(network, data, to="int8", only=("int8-weights-sym+f32",))
+    [event] = [event for event in anb.current().events() if event.type == "system.performance"]
+    assert event.data["service"] == "optimize"
+    assert event.data["metrics"]["result"] == "int8-weights-sym+f32"
+
+
+def broken(output: Any, target: Any) -> float:
+    """The original agrees with itself; nothing else is good enough."""
+    return float(np.array_equal(output, target))
+
+
+def test_nothing_is_written_where_all_fail_the_gate(network: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(GateRefused, match="no recipe passed the gate, so nothing was written: int8-") as refused:
+        optimize(network, data, to="int8", metric=broken, only=("int8-default", "int8-mixed"))
+    assert not (tmp_path / "out").exists()
+    report = Path(refused.value.report).read_text()
+    assert "rejected" in report
+    assert "the mean drop is 1.0000, more than 0.01" in report
+
+
+def test_auto_falls_back_to_the_original_where_all_else_fails(network: Path, data: Path) -> None:
+    found = optimize(network, data, metric=broken, only=("fp32", "int8-default"))
+    assert found.recipe == "fp32"
+    assert found.drop == 0
+
+
+def test_bad_models(data: Path, tmp_path: Path) -> None:
+    cases: dict[str, tuple[Callable[[Path], object], str]] = {
+        "garbage.onnx": (lambda path: path.write_bytes(b"\x08\x07garbage" * 50), "damaged, cut off, or uses operators"),
+        "half.xml": (lambda path: path.write_text("<net"), "bin is missing"),
+        "model.pth": (lambda path: path.write_bytes(b"x"), "opening a pickle runs"),
+        "model.docx": (lambda path: path.write_bytes(b"x"), "can't be read as a model"),
+        "empty": (lambda path: path.mkdir(), "holds no openvino_model.xml"),
+        "bad.tflite": (lambda path: path.write_bytes(b"TFL3" * 20), "can't be read"),
+        "bad.gguf": (lambda path: path.write_bytes(b"GGUF\3"), "damaged or cut off"),
+    }
+    for name, (write, message) in cases.items():
+        write(tmp_path / name)
+        with pytest.raises(ConfigurationError, match=message):
+            optimize(tmp_path / name, data)
+    with pytest.raises(ConfigurationError, match="no such file or folder"):
+        optimize(tmp_path / "missing.onnx", data)
+    assert leftovers(tmp_path) == []
+
+
+def raising() -> Any:
+    yield networks.pictures(1)
+    raise RuntimeError("the disk with the data is gone")
+
+
+def test_bad_data(network: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "empty.npz", x=np.zeros((0, 3, 12, 12), np.float32))
+    np.savez(tmp_path / "shape.npz", x=np.zeros((4, 3, 9, 12), np.float32))
+    np.savez(tmp_path / "uneven.npz", x=np.zeros((4, 3, 12, 12), np.float32), targets=np.zeros(3))
+    np.savez(tmp_path / "nan.npz", x=np.full((4, 3, 12, 12), np.nan, np.float32))
+    np.savez(tmp_path / "two.npz", x=np.zeros((4, 3, 12, 12), np.float32), y=np.zeros((4, 3)))
+    (tmp_path / "cut.npz").write_bytes(b"PK\3\4")
+    (tmp_path / "bad.jsonl").write_text('{"text": "a"}\n{"txt": "b"}\n')
+    (tmp_path / "t.txt").write_text("a text\nanother\n")
+    (tmp_path / "images").mkdir()
+    cases = {
+        "empty.npz": "is empty",
+        "shape.npz": r"sample 0: x has the shape \[1, 3, 9, 12\], but the model takes",
+        "uneven.npz": "same first axis",
+        "nan.npz": "sample 0: x holds NaN",
+        "two.npz": "sample 0 has the inputs x, y",
+        "cut.npz": "can't be read",
+        "bad.jsonl": "bad.jsonl, line 2",
+        "t.txt": "has no tokenizer",
+        "images": "holds no images",
+        "missing.npz": "no such file",
+        "data.csv": "data is an .npz",
+    }
+    for name, message in cases.items():
+        with pytest.raises(ConfigurationError, match=message):
+            optimize(network, tmp_path / name)
+    for data, message in (
+        (raising, "raised RuntimeError: the disk"),
+        ([], "is empty"),
+        ([networks.pictures(1)], "too few"),
+        (["a"], "tokenizer"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            optimize(network, data)
+    assert leftovers(tmp_path) == []
+
+
+def test_bad_options(network: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine.txt").write_text("x")
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"device": "XPU"}, "OpenVINO sees no device 'XPU' here; it sees: CPU"),
+        ({"to": "int2"}, "auto, bf16, int8, int4"),
+        ({"max_drop": -1}, "0 or more"),
+        ({"max_drop": float("nan")}, "0 or more"),
+        ({"batch": 0}, "1 or more"),
+        ({"only": ("nonsense",)}, "no recipe nonsense"),
+        ({"metric": "nonsense"}, "there are: cosine"),
+        ({"pixels": "blue"}, "imagenet, unit, signed, raw"),
+        ({"output": "full"}, "is there already"),
+        ({"output": "full", "force": True}, "wasn't written by"),
+    ]
+    for options, message in cases:
+        with pytest.raises(ConfigurationError, match=message):
+            optimize(network, data, **options)
+    assert leftovers(tmp_path) == []
+    assert (tmp_path / "full/mine.txt").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (lambda output, target: 1 / 0, "raised on sample 0: ZeroDivisionError"),
+        (lambda output, target: float("nan"), "gave nan on sample 0"),
+        (lambda output, target: "good", "raised on sample 0: ValueError"),
+    ],
+)
+def test_a_metric_that_fails_is_named(network: Path, data: Path, tmp_path: Path, metric: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        optimize(network, data, metric=metric)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_earlier_result_is_replaced_only_by_force(network: Path, data: Path, tmp_path: Path) -> None:
+    first = optimize(network, data, to="int8", only=("int8-weights-sym+f32",))
+    with pytest.raises(ConfigurationError, match="is there already"):
+        optimize(network, data, to="int8", only=("int8-weights-asym+f32",))
+    assert manifest(first.folder)["recipe"]["recipe"]["name"] == "int8-weights-sym+f32"
+    optimize(network, data, to="int8", only=("int8-weights-asym+f32",), force=True)
+    assert manifest(first.folder)["recipe"]["recipe"]["name"] == "int8-weights-asym+f32"
+    assert leftovers(tmp_path) == ["out"]
+
+
+def test_an_interrupted_search_goes_on(network: Path, data: Path, tmp_path: Path) -> None:
+    only = THREE
+    begun: list[str] = []
+
+    def interrupting(what: str, done: int, total: int) -> None:
+        begun.append(what)
+        if what.startswith("int8-weights-asym") and "judging" in what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        anb.optimize(network, calibration=data, output="out", to="int8", only=only, progress=interrupting)
+    assert not (tmp_path / "out").exists()
+    again: list[str] = []
+    anb.optimize(network, calibration=data, output="out", to="int8", only=only, progress=lambda what, *_: again.append(what))
+    assert "int8-weights-sym+f32: judging" in begun
+    assert "int8-weights-sym+f32: judging" not in again
+    assert "int8-weights-asym+f32: judging" in again
+    assert leftovers(tmp_path) == ["out"]
+
+
+def test_what_was_found_for_other_data_counts_for_nothing(network: Path, data: Path, tmp_path: Path) -> None:
+    def interrupting(what: str, done: int, total: int) -> None:
+        if what.startswith("int8-weights-asym"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        anb.optimize(network, calibration=data, output="out", to="int8", progress=interrupting)
+    other, again = networks.samples(tmp_path / "other.npz", 20), list[str]()
+    anb.optimize(
+        network, calibration=other, output="out", to="int8", only=("int8-weights-sym",), progress=lambda what, *_: again.append(what)
+    )
+    assert "int8-weights-sym+f32: judging" in again
+
+
+_CHILD = """
+import sys
+import agentnb as anb
+anb.optimize(sys.argv[1], calibration=sys.argv[2], output="out", to="int8", only=tuple(sys.argv[3:]), progress=False)
+"""
+
+
+def test_a_killed_search_goes_on(network: Path, data: Path, tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(network), str(data), *THREE], cwd=tmp_path)
+    state, deadline = tmp_path / ".out.search/state.json", time.monotonic() + 60
+    while not (state.is_file() and state.read_text().count('"status"') >= 2):
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    known = {one["recipe"]["name"] for one in json.loads(state.read_text())["outcomes"]}
+    assert not (tmp_path / "out").exists()
+    again: list[str] = []
+    found = anb.optimize(network, calibration=data, output="out", to="int8", only=THREE, progress=lambda what, *_: again.append(what))
+    assert not any(what == f"{name}: judging" for name in known for what in again)
+    assert manifest(found.folder)
+    assert leftovers(tmp_path) == ["out"]
+
+
+def test_two_searches_for_one_result_exclude_each_other(network: Path, data: Path, tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def second(what: str, done: int, total: int) -> None:
+        if what == "original: judging" and not refused:
+            with pytest.raises(ConfigurationError, match="another process is searching for the same result"):
+                optimize(network, data, to="int8")
+            refused.append(what)
+
+    anb.optimize(network, calibration=data, output="out", to="int8", only=("int8-weights-sym+f32",), progress=second)
+    assert refused
+
+
+_FULL = """
+import resource, sys
+import agentnb as anb
+from agentnb.errors import AgentNBError
+anb.current().store.write()
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+try:
+    anb.optimize(sys.argv[1], calibration=sys.argv[2], output="out", to="int8", only=("int8-weights-sym+f32",), progress=False)
+except AgentNBError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of files' sizes are POSIX")
+@pytest.mark.parametrize("limit", [3_000, 15_000])
+def test_a_full_disk_leaves_nothing(network: Path, data: Path, tmp_path: Path, limit: int) -> None:
+    """A limit of the size of files stands for the full disk: writes fail in the same places."""
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, str(network), str(data), str(limit)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "OptimizationError" in done.stdout, done.stderr
+    assert "ree some space" in done.stdout
+    assert not (tmp_path / "out").exists()
+    assert not [name for name in leftovers(tmp_path) if "part" in name]
+
+
+def test_a_folder_that_cant_be_written(network: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(AgentNBError, match="can't be written"):
+        optimize(network, data, "file/out")
+
+
+def test_a_broken_original_is_said_to_be_broken(tmp_path: Path, data: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(networks.classifier(tmp_path / "nan.onnx")))
+    weight = next(one for one in model.graph.initializer if one.name == "w3")
+    weight.CopyFrom(numpy_helper.from_array(np.full((32, 4), np.nan, np.float32), "w3"))
+    onnx.save(model, str(tmp_path / "nan.onnx"))
+    with pytest.raises(OptimizationError, match="broken before anything was done to it"):
+        optimize(tmp_path / "nan.onnx", data)
+
+
+def test_targets_and_pictures(network: Path, tmp_path: Path) -> None:
+    """A folder of images whose folders' names are the classes; the metric is the accuracy then."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for number in range(12):
+        folder = tmp_path / "images" / str(number % 3)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (20, 30, 3)).astype(np.uint8)).save(folder / f"{number}.png")
+    found = optimize(network, tmp_path / "images", to="int8", only=("int8-weights-sym+f32",), max_drop=1, pixels="unit")
+    assert found.report["gate"]["metric"] == "accuracy"
+
+
+def test_the_time_can_be_limited(network: Path, data: Path) -> None:
+    with pytest.raises(GateRefused, match="raise --budget"):
+        optimize(network, data, budget=1e-9)
+
+
+def test_the_command(network: Path, data: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    given = ["optimize", str(network), "--calibration", str(data), "-o", "out", "--to", "int8", "--recipe", "int8-weights-sym+f32"]
+    done = runner.invoke(app, [*given, "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["result"] == "int8-weights-sym+f32"
+    assert runner.invoke(app, given).exit_code == 2
+    text = runner.invoke(app, [*given, "--force"])
+    assert text.exit_code == 0
+    assert "chosen" in text.stdout
+    (tmp_path / "mymetric.py").write_text("def score(output, target):\n    return float((output == target).all())\n")
+    refused = runner.invoke(app, [*given[:4], "-o", "other", "--to", "int8", "--metric", "mymetric:score", "--recipe", "int8-default"])
+    assert refused.exit_code == 1
+    assert not (tmp_path / "other").exists()

@@ -13,9 +13,8 @@ from agentnb.cli.inputs import typed_inputs
 from agentnb.cli.output import INTERRUPTED, code_of, put, stop
 from agentnb.cli.progress import Progress, answer_command
 from agentnb.errors import AgentNBError, ConfigurationError
-from agentnb.notebook.formats import GLYPHS, duration, plural
+from agentnb.notebook.formats import GLYPHS, duration, plural, printable
 from agentnb.notebook.questions import Questions
-from agentnb.notebook.view import printable
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.runtime import Runtime, current
 

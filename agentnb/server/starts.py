@@ -15,6 +15,7 @@ from agentnb.ports.store import FINAL, Definition, Run
 from agentnb.runtime import workflow_runs
 from agentnb.runtime.stale import stale_steps
 from agentnb.runtime.workflow_definitions import Ready, draft
+from agentnb.server import jobs
 from agentnb.server.documents import sound
 from agentnb.server.executions import NewExecution, ask, folder_of
 from agentnb.server.pages import Name
@@ -99,6 +100,8 @@ def rerun(call: Call, run_id: str, body: Rerun) -> Reply[RunData]:
     run = call.runtime.store.run(run_id)
     if run.status not in FINAL and call.runtime.is_alive(run):
         raise IllegalTransition(f"run {run.id} has not ended: cancel it before you run it again")
+    if run.kind == "job":
+        return jobs.again(call, run)
     if run.kind != "workflow":
         again = ask(call, run.agent_id, NewExecution(prompt=run.input["prompt"], session=run.session))
         return Reply(again, location=f"/runs/{again.id}")
@@ -111,7 +114,10 @@ def rerun(call: Call, run_id: str, body: Rerun) -> Reply[RunData]:
 
 
 def resume(call: Call, run_id: str) -> Reply[RunData]:
-    """Go on with a run that nobody executes, after its last finished step."""
+    """Go on with a run that nobody executes, after its last finished step; a job's, also one that failed, as a new run."""
+    found = call.runtime.get(run_id)
+    if found.kind == "job" and found.status in ("failed", "cancelled"):
+        return jobs.again(call, found, resume=True)
     run = workflow_runs.root(call.runtime, call.runtime.store.run(run_id))
     if run.status in FINAL:
         raise IllegalTransition(f"run {run.id} is {run.status}, there is nothing to resume: run it again")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,10 @@ import pytest
 from playwright.sync_api import expect
 
 from agentnb.workflows import templates
-from tests.support.jupyterlab import TOKEN, Lab, MissingPart, chromium, jupyterlab, open_lab
+from tests.support.jupyterlab import TOKEN, Lab, open_lab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -122,21 +121,8 @@ class Editor:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    try:
-        with jupyterlab(tmp_path_factory.mktemp("lab"), CONFIG) as running:
-            yield running
-    except MissingPart as error:
-        pytest.fail(str(error))
-
-
-@pytest.fixture(scope="module")
-def page(lab: Lab) -> Iterator[Page]:
-    try:
-        with chromium() as browser:
-            yield open_lab(browser, lab, height=860)
-    except MissingPart as error:
-        pytest.fail(str(error))
+def page(browser: Browser, lab: Lab) -> Page:
+    return open_lab(browser, lab, height=860)
 
 
 def picture(page: Page, name: str) -> None:

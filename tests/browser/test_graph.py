@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.jupyterlab import TOKEN, Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
+from tests.support.jupyterlab import TOKEN, Lab, Notebook, open_lab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
 
@@ -71,24 +71,11 @@ states:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    try:
-        with jupyterlab(tmp_path_factory.mktemp("lab")) as running:
-            yield running
-    except MissingPart as error:
-        pytest.fail(str(error))
-
-
-@pytest.fixture(scope="module")
-def page(lab: Lab) -> Iterator[Page]:
-    try:
-        with chromium() as browser:
-            page = open_lab(browser, lab)
-            page.set_default_timeout(float(os.environ.get("AGENTNB_PATIENCE", "60000")))
-            page.keyboard.press("Control+B")
-            yield page
-    except MissingPart as error:
-        pytest.fail(str(error))
+def page(browser: Browser, lab: Lab) -> Page:
+    page = open_lab(browser, lab)
+    page.set_default_timeout(float(os.environ.get("AGENTNB_PATIENCE", "60000")))
+    page.keyboard.press("Control+B")
+    return page
 
 
 @pytest.fixture(scope="module")

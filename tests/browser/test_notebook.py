@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.jupyterlab import Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
+from tests.support.jupyterlab import Lab, Notebook
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator
 
 pytestmark = pytest.mark.browser
 
@@ -39,31 +38,6 @@ WATCH = """cell => {
   };
   new MutationObserver(look).observe(cell, { childList: true, subtree: true, characterData: true });
 }"""
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    try:
-        with jupyterlab(tmp_path_factory.mktemp("lab")) as running:
-            yield running
-    except MissingPart as error:
-        pytest.fail(str(error))
-
-
-@pytest.fixture(scope="module")
-def page(lab: Lab) -> Iterator[Page]:
-    try:
-        with chromium() as browser:
-            yield open_lab(browser, lab)
-    except MissingPart as error:
-        pytest.fail(str(error))
-
-
-@pytest.fixture
-def notebook(page: Page) -> Iterator[Notebook]:
-    made = Notebook.create(page)
-    yield made
-    made.close()
 
 
 def call(name: str, **arguments: Any) -> dict[str, Any]:

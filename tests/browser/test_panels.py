@@ -15,11 +15,11 @@ import pytest
 from playwright.sync_api import expect
 
 from agentnb.runtime.runtime import current
-from tests.support.jupyterlab import TOKEN, Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
+from tests.support.jupyterlab import TOKEN, Lab, Notebook, open_lab
 from tests.support.notebooks import write_notebook
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -72,21 +72,8 @@ outputs: {why: "${steps.review.output.data.why}"}
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    try:
-        with jupyterlab(tmp_path_factory.mktemp("lab"), CONFIG) as running:
-            yield running
-    except MissingPart as error:
-        pytest.fail(str(error))
-
-
-@pytest.fixture(scope="module")
-def browser_page(lab: Lab) -> Iterator[Page]:
-    try:
-        with chromium() as browser:
-            yield open_lab(browser, lab)
-    except MissingPart as error:
-        pytest.fail(str(error))
+def browser_page(browser: Browser, lab: Lab) -> Page:
+    return open_lab(browser, lab)
 
 
 @pytest.fixture

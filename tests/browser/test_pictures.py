@@ -7,16 +7,15 @@ folder: so every run of the tests makes them, and the working tree stays as it i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.jupyterlab import Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
+from tests.support.jupyterlab import Lab, Notebook, open_lab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
 
@@ -40,31 +39,11 @@ def send_mail(to: str, subject: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    try:
-        with jupyterlab(tmp_path_factory.mktemp("lab")) as running:
-            yield running
-    except MissingPart as error:
-        pytest.fail(str(error))
-
-
-@pytest.fixture(scope="module")
-def page(lab: Lab) -> Iterator[Page]:
-    try:
-        with chromium() as browser:
-            page = open_lab(browser, lab, scale=2)
-            page.keyboard.press("Control+B")  # more room for the notebook
-            page.set_viewport_size({"width": 1040, "height": 1000})
-            yield page
-    except MissingPart as error:
-        pytest.fail(str(error))
-
-
-@pytest.fixture
-def notebook(page: Page) -> Iterator[Notebook]:
-    made = Notebook.create(page)
-    yield made
-    made.close()
+def page(browser: Browser, lab: Lab) -> Page:
+    page = open_lab(browser, lab, scale=2)
+    page.keyboard.press("Control+B")  # more room for the notebook
+    page.set_viewport_size({"width": 1040, "height": 1000})
+    return page
 
 
 @pytest.fixture

@@ -220,14 +220,6 @@ def test_by_keyboard_dragging_and_zooming(notebook: Notebook) -> None:
     assert page.evaluate("document.activeElement.dataset.testid") == "search"
     page.keyboard.press("Escape")
     assert notebook.cells.count() == before, "the notebook's own keys stay out of it"
-    canvas.focus()
-    page.keyboard.press("d")
-    page.keyboard.press("d")
-    page.keyboard.press("Control+Shift+C")
-    page.locator(".lm-CommandPalette-input").wait_for()  # JupyterLab's commands with Ctrl go on working
-    page.keyboard.press("Escape")
-    page.locator(".lm-CommandPalette-input").wait_for(state="hidden")
-    assert notebook.cells.count() == before, "d d cuts no cell"
 
     viewport = graph.locator(".react-flow__viewport")
     still = viewport.get_attribute("style")

@@ -7,6 +7,7 @@ import math
 import os
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pydantic_core
 
@@ -20,9 +21,10 @@ _SHAPES = (
     r"\bAIza[A-Za-z0-9_-]{30,}",
     r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
     r"(?<=Bearer )[A-Za-z0-9._~+/=-]{16,}",
+    r"(?<=://)[^\s/:@\"'\\]*:[^\s/@\"'\\]+(?=@)",
 )
 _MARKS = tuple(re.compile(mark).search for mark in ("sk-", "gh[opusr]_", "xox", "A(?:KIA|Iza)", "eyJ", "Bearer "))
-"""One of these is in whatever has such a shape; each begins with a letter, which makes the search for it fast."""
+"""One of these is in whatever has such a shape, but for a URL's password; each begins with a letter, which makes the search for it fast."""
 _PLAIN_KEY = re.compile(r"^[a-z_]+$")
 _DEEPEST = 200
 _shape = re.compile("|".join(_SHAPES))
@@ -59,6 +61,12 @@ def redact(text: str) -> str:
         if trace in text:
             text = text.replace(trace, MASK)
     return _shape.sub(MASK, text) if _marked(text) else text
+
+
+def bare_url(url: str) -> str:
+    """A server's address without what may give access to it: user name, password and query."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def held_in(data: bytes) -> bool:
@@ -113,10 +121,10 @@ def _suspicious(text: str) -> bool:
 
 
 def _marked(text: str) -> bool:
-    for mark in _MARKS:  # noqa: SIM110
+    for mark in _MARKS:
         if mark(text):
             return True
-    return False
+    return "@" in text and "://" in text
 
 
 def _cleaned(value: Any, depth: int) -> Any:

@@ -9,26 +9,40 @@ from typing import Annotated
 import typer
 
 from agentnb import __version__, plugins
-from agentnb.cli import agents, benchmark, demo, jobs, models, optimize, runs, serve, workflows
+from agentnb.cli.later import Commands
 from agentnb.cli.output import FAILED, Json, exit_codes, put, put_table
-from agentnb.notebook import tables
+
+
+class _Root(Commands):
+    later = (
+        (
+            "run",
+            "agentnb.cli.agents:run",
+            'Run an agent: `agentnb run NAME -i prompt="…"`, or a workflow: `agentnb run FILE.yaml -i key=value`.',
+        ),
+        ("agents", "agentnb.cli.agents:app", "Agents of the store."),
+        ("workflow", "agentnb.cli.workflows:app", "Workflows: write, check, run, go on."),
+        ("jobs", "agentnb.cli.jobs:app", "Jobs: notebooks and workflows that run by themselves."),
+        ("runs", "agentnb.cli.runs:app", "Runs of the store, past and present."),
+        ("models", "agentnb.cli.models:app", "Models: here, and to be fetched."),
+        ("benchmark", "agentnb.cli.benchmark:app", "Measure models beside their peers: agentnb benchmark MODEL…"),
+        ("optimize", "agentnb.cli.optimize:optimize", "Make a model faster, without losing accuracy."),
+        ("serve", "agentnb.cli.serve:serve", "Serve agents and local models by OpenAI's protocol, so that any client of it can use them."),
+        (
+            "demo",
+            "agentnb.cli.demo:demo",
+            "Fetch the local model, run the first example notebook with it, and show what its agents answered.",
+        ),
+    )
+
 
 app = typer.Typer(
     name="agentnb",
+    cls=_Root,
     help="AI agents in Jupyter notebooks, offline by default.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(agents.app, name="agents")
-app.add_typer(workflows.app, name="workflow")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(runs.app, name="runs")
-app.add_typer(models.app, name="models")
-app.add_typer(benchmark.app, name="benchmark")
-app.command("run")(agents.run)
-app.command("demo")(demo.demo)
-app.command("serve")(serve.serve)
-app.command("optimize")(optimize.optimize)
 kernel = typer.Typer(help="The Jupyter kernel with the extension loaded.", no_args_is_help=True)
 app.add_typer(kernel, name="kernel")
 
@@ -75,6 +89,7 @@ def sql(
 ) -> None:
     """Ask the journal by DuckDB, read-only."""
     from agentnb.config import load
+    from agentnb.notebook import tables
 
     with exit_codes(as_json=as_json):
         columns, rows = plugins.load("agentnb.queries", "duckdb")(load().store, query)

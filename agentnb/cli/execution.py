@@ -13,9 +13,8 @@ from agentnb.cli.inputs import typed_inputs
 from agentnb.cli.output import INTERRUPTED, code_of, put, stop
 from agentnb.cli.progress import Progress, answer_command
 from agentnb.errors import AgentNBError, ConfigurationError
-from agentnb.notebook.formats import GLYPHS, duration, plural
+from agentnb.notebook.formats import GLYPHS, duration, plural, printable
 from agentnb.notebook.questions import Questions
-from agentnb.notebook.view import printable
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.runtime import Runtime, current
 
@@ -192,9 +191,9 @@ def waits(runtime: Runtime, run: WorkflowRun) -> list[dict[str, Any]]:
     from agentnb.runtime import workflow_runs
 
     found = []
-    for _, step in workflow_runs.pending(runtime, run.id):
+    for owner, step in workflow_runs.pending(runtime, run.id):
         question = step.question or {}
-        found.append({**question, "step": step.id, "command": answer_command(run.id, step.id, question)})
+        found.append({**question, "step": step.id, "command": answer_command(owner, step.id, question)})
     return found + [asdict(wait) for wait in run.report().waits if wait.kind in ("event", "timer")]
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb.cli.output import code_of, put
 from agentnb.errors import AgentNBError, ConfigurationError
-from agentnb.notebook.formats import GLYPHS, duration, usage_line
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import GLYPHS, duration, printable, usage_line
 from agentnb.ports.store import Event, Run
 from agentnb.runtime.runtime import current
 
@@ -106,6 +105,22 @@ def run_firing(catalog: Catalog, name: str, position: str) -> int:
     request = running.Request(trigger=firing.trigger, moment=moment, run_id=firing.run_id, firing=firing)
     prepared = running.prepare(runtime, catalog.find(name), request)
     ended, error = running.run(runtime, prepared, CellProgress(False).note)
+    _conclude(ended, error)
+    return exit_code(ended, error)
+
+
+def run_queued(catalog: Catalog, name: str, run_id: str) -> int:
+    """Begin a run that was queued with its parameters; the exit code.
+
+    Raises:
+        LeaseLost: It was cancelled, or somebody else has begun it.
+    """
+    from agentnb.jobs import run as running
+
+    runtime = current()
+    given = runtime.store.run(run_id).input
+    request = running.Request(given["parameters"], run_id=run_id, resume=given.get("resume"))
+    ended, error = running.run(runtime, running.prepare(runtime, catalog.find(name), request), CellProgress(False).note)
     _conclude(ended, error)
     return exit_code(ended, error)
 

@@ -12,7 +12,7 @@ import typer
 from agentnb.cli.completion import run_ids
 from agentnb.cli.output import FAILED, USAGE, Json, exit_codes, put, put_table, put_text
 from agentnb.errors import ConfigurationError
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import printable
 
 if TYPE_CHECKING:
     from agentnb.jobs.catalog import Catalog
@@ -57,6 +57,7 @@ def run(
         bool, typer.Option("--downstream", help="Then run the jobs that depend on it, each after those that it needs.")
     ] = False,
     firing: Annotated[str, typer.Option(hidden=True)] = "",
+    run_id: Annotated[str, typer.Option(hidden=True)] = "",
     as_json: Json = False,
 ) -> None:
     """Run a job; the exit code says how it went, also where the kernel died, hung or was killed."""
@@ -66,6 +67,8 @@ def run(
         catalog = _catalog(folder)
         if firing:
             raise typer.Exit(job_execution.run_firing(catalog, name, firing))
+        if run_id:
+            raise typer.Exit(job_execution.run_queued(catalog, name, run_id))
         request = job_execution.Asked(tuple(parameters or ()), output, resume_of if resume or resume_of else None, tuple(redo or ()))
         if dry_run:
             _show_plan(job_execution.prepare(catalog, name, request), as_json=as_json)

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from agentnb.errors import AgentNBError, ConfigurationError
-from agentnb.notebook.tables import Table
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import printable
 from agentnb.secrets import to_json
+
+if TYPE_CHECKING:
+    from agentnb.notebook.tables import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
-from agentnb.notebook.formats import GLYPHS, duration
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import GLYPHS, duration, printable
 from agentnb.ports.store import FINAL, Event
 from agentnb.runtime.runtime import current
 

@@ -19,10 +19,10 @@ from agentnb.cli.inputs import parsed
 from agentnb.cli.output import Json, exit_codes, put, put_table, put_text
 from agentnb.cli.workflow_runs import VERDICTS
 from agentnb.errors import ConfigurationError
-from agentnb.notebook.formats import GLYPHS, ago, duration, usage_line
+from agentnb.notebook.formats import GLYPHS, ago, duration, printable, usage_line
 from agentnb.notebook.questions import Questions
 from agentnb.notebook.tables import Table
-from agentnb.notebook.view import TerminalView, printable
+from agentnb.notebook.view import TerminalView
 from agentnb.ports.store import Run
 from agentnb.runtime import agent_runs
 from agentnb.runtime.agent_runs import RunOptions

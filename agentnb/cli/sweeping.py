@@ -8,7 +8,7 @@ import sys
 
 from agentnb.cli.output import put
 from agentnb.errors import AgentNBError
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import printable
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.runtime import Runtime, current
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agentnb.cli import execution
 from agentnb.cli.output import put
 from agentnb.errors import ConfigurationError, IllegalTransition
-from agentnb.notebook.formats import GLYPHS, duration
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import GLYPHS, duration, printable
 from agentnb.ports.store import FINAL
 from agentnb.runtime.runtime import Runtime
 

@@ -14,7 +14,7 @@ from agentnb.cli import execution, from_notebook
 from agentnb.cli.completion import run_ids, workflow_files
 from agentnb.cli.output import USAGE, Json, exit_codes, put, put_text
 from agentnb.errors import ConfigurationError
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import printable
 
 if TYPE_CHECKING:
     from agentnb.workflows.documents import Finding

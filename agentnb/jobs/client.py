@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_core.paths import jupyter_path
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, v4, writes
 from papermill.clientwrap import PapermillNotebookClient
@@ -95,6 +97,7 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
         self.reset_execution_trackers()
         attempt.guard.check()
         self.km = self.create_kernel_manager()
+        self.km.kernel_spec_manager = KernelSpecManager(parent=self.km, kernel_dirs=_kernel_folders())
         self._connect_by_files(folder)
         try:
             self._start({**attempt.environment})
@@ -119,8 +122,6 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
             self.km.transport, self.km.ip, self.km.connection_file = "ipc", str(folder / "k"), str(folder / "k.json")
 
     def _start(self, environment: dict[str, str]) -> None:
-        from jupyter_client.kernelspec import NoSuchKernel
-
         try:
             self.start_new_kernel(env={**os.environ, **environment})
         except NoSuchKernel as error:
@@ -250,6 +251,11 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
         """Forget what was put out, when the cell says so."""
         super().clear_output(outs, msg, cell_index)
         self._left = self._attempt.max_output
+
+
+def _kernel_folders() -> list[str]:
+    """Where kernelspecs are: as Jupyter has it, which would import IPython to learn of the last."""
+    return [*jupyter_path("kernels"), str(Path(os.environ.get("IPYTHONDIR") or "~/.ipython").expanduser() / "kernels")]
 
 
 def _name(number: int) -> str:

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from agentnb.agents.identity import new_run_id
-from agentnb.errors import AgentNBError, StoreError, described
+from agentnb.errors import AgentNBError, RunNotFound, StoreError, described
 from agentnb.ports.store import Definition, Event, Fence, Firing, FiringChange, Record, Run, RunChange, now
 from agentnb.runtime import job_runs
 from agentnb.runtime.agent_runs import classified
@@ -54,11 +54,15 @@ class JobJournal:
         listener: Listener | None = None,
         **details: Any,
     ) -> JobJournal:
-        """Write that a run has begun; ``details`` are fields of its ``job.started``.
+        """Write that a run has begun, or that one has which was queued; ``details`` are fields of its ``job.started``.
 
         Raises:
-            StoreError: The store can't be written, or a run of that ID is there already.
+            StoreError: The store can't be written, or a run of that ID has begun already.
+            LeaseLost: It was queued, and cancelled.
         """
+        queued = _queued(runtime, run_id) if run_id and firing is None else None
+        if queued is not None:
+            return cls._begin(runtime, queued, given, definition, listener, details)
         run = Run(
             id=run_id or new_run_id("job"),
             kind="job",
@@ -76,6 +80,26 @@ class JobJournal:
         event = journal.event("job.started", "running", input_data=given, versions=dict(versions()), **details)
         fired = [FiringChange(firing, {"status": "started", "run_id": run.id})] if firing else []
         runtime.store.write(*([definition] if definition else []), run, event, *fired)
+        journal._tell(event)
+        return journal
+
+    @classmethod
+    def _begin(
+        cls,
+        runtime: Runtime,
+        queued: Run,
+        given: Mapping[str, Any],
+        definition: Definition | None,
+        listener: Listener | None,
+        details: Mapping[str, Any],
+    ) -> JobJournal:
+        """Take over a run that was queued."""
+        run = runtime.store.claim(queued.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=queued.attempt)
+        fields: dict[str, Any] = {"status": "running", "definition": definition.hash if definition else "", "input": dict(given)}
+        journal = cls(runtime, replace(run, **fields), listener)
+        event = journal.event("job.started", "running", input_data=given, versions=dict(versions()), **details)
+        records = [definition] if definition else []
+        runtime.store.write(*records, RunChange(run.id, fields), event, fence=Fence(run.id, run.attempt))
         journal._tell(event)
         return journal
 
@@ -153,6 +177,14 @@ class JobJournal:
     def _tell(self, event: Event) -> None:
         if self.listener is not None:
             self.listener(event)
+
+
+def _queued(runtime: Runtime, run_id: str) -> Run | None:
+    try:
+        found = runtime.store.run(run_id)
+    except RunNotFound:
+        return None
+    return found if found.status == "queued" and found.kind == "job" else None
 
 
 @cache

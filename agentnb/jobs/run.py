@@ -197,7 +197,7 @@ def run(runtime: Runtime, prepared: Prepared, listener: Listener | None = None) 
     ended = journal.finish(error, {"notebook": written, "duration_ms": round(journal.milliseconds, 3)}, request.firing)
     notifications.tell(runtime, job.spec, ended, prepared.known, journal)
     if job.spec.retention is not None:
-        retention.prune(runtime.store, job.name, job.spec.retention)
+        retention.prune(runtime, job.name, job.spec.retention)
     return ended, error
 
 

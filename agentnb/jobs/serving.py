@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from agentnb.errors import AgentNBError
+from agentnb.jobs import logs
 from agentnb.jobs.scheduler import Scheduler, Tell
 from agentnb.ports.store import Firing, now
 from agentnb.runtime.runtime import Runtime, current
@@ -63,7 +64,7 @@ class ProcessLauncher:
 def serve(folder: Path, *, max_parallel: int, grace: float, tell: Tell) -> None:
     """Run jobs when they are due, until SIGINT or SIGTERM; those that are running then get ``grace`` seconds to end."""
     runtime = current()
-    launcher = ProcessLauncher(folder, runtime.settings.store / "jobs" / "logs")
+    launcher = ProcessLauncher(folder, logs.folder(runtime))
     scheduler = Scheduler(runtime, folder, launcher, max_parallel=max_parallel, tell=tell)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -94,7 +94,7 @@ class Notice(Part):
 
 
 class Retention(Part):
-    """Which output notebooks are kept; the runs stay in the store."""
+    """Which output notebooks and logs are kept; the runs stay in the store."""
 
     runs: int | None = Field(None, ge=1, description="The newest so many.")
     age: Duration | None = Field(None, description="Those that are younger.")

@@ -66,7 +66,7 @@ def _outcome(attempt: Attempt, code: int, out: str, err: str) -> dict[str, Any]:
         raise _error(reason, f"{(begun.error or {}).get('type', '')}: {(begun.error or {}).get('message', '')}".strip(": "))
     if code == 0:
         asked = "; ".join(
-            f"{step.id}: agentnb runs signal {begun.id} {step.id}" for _, step in workflow_runs.pending(attempt.journal.runtime, begun.id)
+            f"{step.id}: agentnb runs signal {owner} {step.id}" for owner, step in workflow_runs.pending(attempt.journal.runtime, begun.id)
         )
         raise ExecutionError(f"the workflow waits, and nobody is there to answer: {asked or begun.status}. approvals: wait waits for it")
     raise ExecutionError(f"the process of the workflow {_how(code)}: {err.strip()[-_SHOWN:] or 'it said nothing'}")

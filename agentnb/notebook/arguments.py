@@ -49,7 +49,8 @@ class AgentArguments:
     @property
     def changes(self) -> bool:
         """Whether the line says anything about what the agent is made of."""
-        return bool(self.model or self.tools or self.schema or self.instructions or self.max_steps or self.timeout or self.options)
+        numbers = self.max_steps is not None or self.timeout is not None
+        return bool(self.model or self.tools or self.schema or self.instructions or self.options) or numbers
 
     @property
     def options(self) -> dict[str, Any]:
@@ -112,11 +113,7 @@ def parsed(options: CellParser, line: str) -> dict[str, Any] | None:
         ConfigurationError: The line can't be understood.
     """
     try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise ConfigurationError(f"{options.prog}: {error}: check the quotes in {line!r}") from None
-    try:
-        return vars(options.parse_args(words))
+        return vars(options.parse_args(words(line, options.prog)))
     except _HelpShown:
         return None
 
@@ -135,6 +132,18 @@ def parsed_cell(options: CellParser, line: str) -> dict[str, Any] | None:
     if found["variable"] and not found["variable"].isidentifier():
         raise ConfigurationError(f"{options.prog}: -o {found['variable']!r}: that is no name for a variable")
     return found
+
+
+def words(line: str, magic: str) -> list[str]:
+    """The words of a line; quotes hold several together.
+
+    Raises:
+        ConfigurationError: A quote isn't closed.
+    """
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise ConfigurationError(f"{magic}: {error}: check the quotes in {line!r}") from None
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -143,8 +143,8 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
         tools=[_tool(item, namespace) for item in arguments.tools] or (spec.tools if spec else ()),
         output=_schema(arguments.schema, namespace) or (spec.output.type if spec and spec.output else None),
         capabilities=spec.capabilities if spec else (),
-        max_steps=arguments.max_steps or (spec.max_steps if spec else None),
-        timeout=arguments.timeout or (spec.timeout if spec else None),
+        max_steps=spec.max_steps if spec and arguments.max_steps is None else arguments.max_steps,
+        timeout=spec.timeout if spec and arguments.timeout is None else arguments.timeout,
         deps=known.deps if known else None,
         **{**(spec.options if spec else {}), **arguments.options},
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from agentnb.runtime.shown import duration
+from agentnb.secrets import redact
 
-__all__ = ["GLYPHS", "ago", "count", "duration", "plural", "usage_line"]
+__all__ = ["GLYPHS", "ago", "count", "duration", "plural", "printable", "usage_line"]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 GLYPHS = {
     "queued": "○",
@@ -59,3 +63,8 @@ def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float) -> str
         "cut off at max_tokens" if usage.get("cut_off") else "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: without secrets, and without the control sequences that a model could steer it by."""
+    return _CONTROL.sub("", redact(text))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentnb.agents.content import as_prompt
+from agentnb.errors import ConfigurationError
 
 _PLACE = re.compile(r"\{\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}\}|\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
 
@@ -20,6 +21,9 @@ def interpolate(text: str, namespace: Mapping[str, Any]) -> tuple[str, list[str]
 
     ``{name}`` and ``{name.attribute}`` are replaced where ``name`` is bound; ``{{name}}`` becomes ``{name}``; every other
     brace stays as it is, so JSON and code pass.
+
+    Raises:
+        ConfigurationError: Reading a value failed, or no text can be made of it.
     """
     warnings: list[str] = []
 
@@ -32,12 +36,15 @@ def interpolate(text: str, namespace: Mapping[str, Any]) -> tuple[str, list[str]
             return match[0]
         value = namespace[name]
         for attribute in attributes:
-            if not hasattr(value, attribute):
+            try:
+                value = getattr(value, attribute)
+            except AttributeError:
                 near = difflib.get_close_matches(attribute, dir(value), n=1)
                 hint = f"; did you mean .{near[0]}?" if near else ""
                 warnings.append(f"{match[0]} stays as written: {name} has no attribute {attribute!r}{hint}")
                 return match[0]
-            value = getattr(value, attribute)
+            except Exception as error:
+                raise ConfigurationError(f"{match[0]} can't be read: {type(error).__name__}: {error}") from error
         return as_prompt(value)
 
     warnings.extend(

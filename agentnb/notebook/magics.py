@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agentnb import plugins
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.notebook import performance_magics, tables, workflow_magics
+from agentnb.notebook.arguments import words
 from agentnb.notebook.background import keep
 from agentnb.notebook.cells import has_user, quiet, short
 from agentnb.notebook.questions import Questions
@@ -104,10 +104,10 @@ async def _go_on(runtime: Runtime, run: Run, view: NotebookView) -> None:
 
 
 def _replay(extension: Extension, rest: str) -> Any:
-    words = shlex.split(rest)
-    live = "--live" in words
+    given = words(rest, "%agentnb replay")
+    live = "--live" in given
     runtime = current()
-    source = _run(runtime, " ".join(word for word in words if word != "--live"))
+    source = _run(runtime, " ".join(word for word in given if word != "--live"))
     if source.kind == "workflow":
         raise ConfigurationError(f"{source.id} is a run of a workflow: %agentnb rerun {source.id} runs it again")
     return _watched(extension, source, lambda options: agent_runs.replay(runtime, source.id, options, live=live))
@@ -138,17 +138,20 @@ def _watched(extension: Extension, run: Run, work: Callable[[RunOptions], Any]) 
 
 
 def _cancel(extension: Extension, rest: str) -> None:
-    cancelled = current().cancel(rest)
+    if not rest:
+        raise ConfigurationError("say which run: %agentnb cancel RUN; last is the newest one")
+    runtime = current()
+    cancelled = runtime.cancel(_run(runtime, rest).id)
     print(f"{cancelled.id}: {cancelled.status}")  # noqa: T201
 
 
 def _models(extension: Extension, rest: str) -> tables.Table:
-    words = rest.split()
-    if words[:1] == ["pull"] and len(words) == 2:
+    given = rest.split()
+    if given[:1] == ["pull"] and len(given) == 2:
         from agentnb.notebook.progress import pull
 
-        return tables.models([pull(current(), words[1])])
-    if words:
+        return tables.models([pull(current(), given[1])])
+    if given:
         raise ConfigurationError("write %agentnb models, or %agentnb models pull NAME")
     return tables.models(current().models.catalog())
 

@@ -11,8 +11,7 @@ from typing import Any
 from agentnb.agents import schemas
 from agentnb.agents.execution import Answer, Approval
 from agentnb.errors import AgentNBError
-from agentnb.notebook.formats import duration
-from agentnb.notebook.view import printable
+from agentnb.notebook.formats import duration, printable
 from agentnb.runtime.runtime import Runtime
 from agentnb.workflows.trace import StepRecord
 

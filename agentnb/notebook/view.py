@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 import traceback
@@ -16,13 +15,12 @@ from agentnb.agents.execution import Update
 from agentnb.agents.trace import Step
 from agentnb.errors import PolicyDenied
 from agentnb.notebook import html
-from agentnb.notebook.formats import duration, usage_line
+from agentnb.notebook.formats import duration, printable, usage_line
 from agentnb.runtime.results import AgentResult
 from agentnb.secrets import redact
 
 UPDATES_PER_SECOND = 15
 _TICK_SECONDS = 1.0
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Bundle = dict[str, str]
 
@@ -200,11 +198,6 @@ class Output:
             self._handle = display(bundle, raw=True, display_id=True)
         else:
             self._handle.update(bundle, raw=True)
-
-
-def printable(text: str) -> str:
-    """Text for a terminal: without secrets, and without the control sequences that a model could steer it by."""
-    return _CONTROL.sub("", redact(text))
 
 
 def failure(error: BaseException) -> str:

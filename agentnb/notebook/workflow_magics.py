@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from agentnb.errors import ConfigurationError
 from agentnb.notebook import workflow_html
-from agentnb.notebook.arguments import CellParser, parsed
+from agentnb.notebook.arguments import CellParser, parsed, words
 from agentnb.notebook.cells import has_user
 from agentnb.notebook.formats import plural
 from agentnb.notebook.graph_svg import workflow_svg
@@ -90,25 +89,25 @@ def rerun(extension: Extension, rest: str) -> None:
 
 def diff(extension: Extension, rest: str) -> Any:
     """How two runs differ; the answer shows itself."""
-    words = shlex.split(rest)
-    if len(words) != 2:
+    given = words(rest, "%agentnb diff")
+    if len(given) != 2:
         raise ConfigurationError("%agentnb diff takes two runs: %agentnb diff RUN RUN")
     from agentnb.runtime.diff import diff as compare
 
-    return compare(current(), *words)
+    return compare(current(), *given)
 
 
 def stale(extension: Extension, rest: str) -> None:
     """What a rerun of a run would run, with the workflow as it is now."""
-    words = shlex.split(rest)
-    if len(words) != 2:
+    given = words(rest, "%agentnb stale")
+    if len(given) != 2:
         raise ConfigurationError("%agentnb stale takes a workflow and a run: %agentnb stale NAME RUN")
-    workflow = known_workflow(extension, words[0])
-    run = _found(words[1])
+    workflow = known_workflow(extension, given[0])
+    run = _found(given[1])
     names = workflow.stale(run.id)
     count = f"{len(names)} of {plural(len(workflow.spec.actions()), 'step')} {'is' if len(names) == 1 else 'are'} stale"
     line = count if names else "nothing is stale: a rerun takes everything over"
-    how = f" · %agentnb rerun runs it as it was then; %%workflow {words[0]} --rerun {run.id} runs it as it is now" if names else ""
+    how = f" · %agentnb rerun runs it as it was then; %%workflow {given[0]} --rerun {run.id} runs it as it is now" if names else ""
     svg = workflow_svg(workflow.spec, run.steps, stale=frozenset(name.partition(".")[0] for name in names), history=run.history)
     body = workflow_html.summary("stale" if names else "completed", line + how) + workflow_html.pictured(svg)
     text = f"{line}{': ' if names else ''}{', '.join(names)}"

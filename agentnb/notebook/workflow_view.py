@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from agentnb.errors import ConfigurationError
 from agentnb.notebook import html, workflow_html
-from agentnb.notebook.formats import duration
+from agentnb.notebook.formats import duration, printable
 from agentnb.notebook.graph_svg import Picture
-from agentnb.notebook.view import Bundle, Output, failure, printable
+from agentnb.notebook.view import Bundle, Output, failure
 from agentnb.ports.store import Event, now
 from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.secrets import redact

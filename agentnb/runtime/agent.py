@@ -82,7 +82,7 @@ class Agent:
             tools=_unique([as_tool(item) for item in tools]),
             output=None if output is None or output is str else OutputType(output),
             capabilities=capability_names.checked(capabilities),
-            options=options,
+            options=_sampling(options),
             max_steps=_positive("max_steps", max_steps, settings.max_steps),
             timeout=_positive("timeout", timeout, settings.timeout),
         )
@@ -224,6 +224,16 @@ def _unique(tools: Sequence[Tool]) -> tuple[Tool, ...]:
         if names.count(name) > 1:
             raise ConfigurationError(f"two tools are called {name!r}: give one another name with @tool(name=…)")
     return tuple(tools)
+
+
+def _sampling(options: dict[str, Any]) -> dict[str, Any]:
+    """The model's options, where they are numbers that a model can take."""
+    _positive("max_tokens", options.get("max_tokens"), 1)
+    for name in options.keys() & {"temperature", "top_p"}:
+        value = options[name]
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf")):
+            raise ConfigurationError(f"{name} must be a number from 0 on, not {value!r}")
+    return options
 
 
 def _positive(name: str, value: Any, default: Any) -> Any:

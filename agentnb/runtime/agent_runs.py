@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from agentnb.agents.identity import new_run_id
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import Identity
 from agentnb.errors import AgentNBError, ExecutionCancelled, IllegalTransition, LeaseLost, PolicyDenied, StoreError, described
-from agentnb.ports.store import FINAL, AgentRecord, Event, Fence, Reason, Run, RunChange, Status, now
+from agentnb.ports.store import FINAL, AgentRecord, Event, Fence, Reason, Record, Run, RunChange, Status, now
 from agentnb.runtime.approvals import UNAVAILABLE, Presenter, RunApprover
 from agentnb.runtime.journal import Past, RunJournal
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
@@ -101,7 +102,16 @@ async def execute(runtime: Runtime, spec: AgentSpec, agent: AgentRecord, prompt:
     return await _drive(runtime, spec, run, identity, options, _journal(runtime, run, run.session, past))
 
 
-def queue(runtime: Runtime, agent: AgentRecord, prompt: str, *, session: str = "", turn: str = "", user: str = "") -> Run:
+def queue(
+    runtime: Runtime,
+    agent: AgentRecord,
+    prompt: str,
+    *,
+    session: str = "",
+    turn: str = "",
+    user: str = "",
+    also: Callable[[Run], Iterable[Record]] = lambda run: (),
+) -> Run:
     """Write down that an agent is to be executed, by whatever process resumes the run; until one does, it belongs to this one.
 
     Args:
@@ -111,6 +121,7 @@ def queue(runtime: Runtime, agent: AgentRecord, prompt: str, *, session: str = "
         session: Conversation to go on with.
         turn: Place in it.
         user: Who asks.
+        also: What is written with the run, in one transaction.
     """
     runtime.agents.require_ready(agent)
     run_id = new_run_id("exec")
@@ -128,7 +139,7 @@ def queue(runtime: Runtime, agent: AgentRecord, prompt: str, *, session: str = "
         lease_until=time.time() + LEASE_SECONDS,
         created_at=now(),
     )
-    runtime.store.write(run, _identity(run, DEFAULT).event("agent.queued", status="queued", input_data=prompt))
+    runtime.store.write(run, _identity(run, DEFAULT).event("agent.queued", status="queued", input_data=prompt), *also(run))
     return run
 
 

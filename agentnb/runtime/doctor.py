@@ -16,6 +16,7 @@ from agentnb.config import Settings
 from agentnb.errors import AgentNBError
 from agentnb.ports.checks import Finding
 from agentnb.runtime.runtime import Runtime
+from agentnb.secrets import bare_url
 
 DISTRIBUTION = "jupyter-agentnb"
 KEYS = ("OPENAI_API_KEY",)
@@ -78,7 +79,7 @@ def _package(name: str) -> Finding:
 def _store(settings: Settings) -> Finding:
     try:
         runtime = Runtime(settings)
-        count = len(runtime.store.runs(limit=1_000_000))
+        count = sum(runtime.store.counts().values())
         runtime.close()
     except AgentNBError as error:
         return Finding("store", ok=False, value=str(settings.store), mend=str(error))
@@ -94,7 +95,7 @@ def _models(settings: Settings) -> list[Finding]:
     for info in Runtime(settings).models.catalog():
         if info.name == settings.model or info.installed:
             mend = "" if info.installed else f"agentnb models pull {info.name.partition(':')[2]}"
-            found.append(Finding(f"model {info.name}", info.installed, info.path or "not fetched", mend))
+            found.append(Finding(f"model {info.name}", info.installed, info.path or ("ready" if info.installed else "not fetched"), mend))
     return found
 
 
@@ -110,14 +111,17 @@ def _servers(settings: Settings) -> list[Finding]:
 
 
 def _server(provider: str, url: str) -> Finding:
-    parts = urlsplit(url)
-    name = f"server of {provider}"
+    name, shown = f"server of {provider}", ""
     try:
+        parts, shown = urlsplit(url), bare_url(url)
         with socket.create_connection((parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)), timeout=2):
-            return Finding(name, ok=True, value=f"{url} answers")
+            return Finding(name, ok=True, value=f"{shown} answers")
     except (OSError, ValueError) as error:
         return Finding(
-            name, ok=False, value=f"{url}: {error}", mend=f"start it, or correct {provider.upper()}_BASE_URL or models.{provider}.base_url"
+            name,
+            ok=False,
+            value=f"{shown}: {error}",
+            mend=f"start it, or correct {provider.upper()}_BASE_URL or models.{provider}.base_url",
         )
 
 

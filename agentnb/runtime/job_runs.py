@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from agentnb.agents.identity import new_run_id
 from agentnb.errors import AgentNBError, ExecutionCancelled, LeaseLost, described
 from agentnb.ports.store import Event, Fence, FiringChange, Reason, Run, RunChange, now
 from agentnb.runtime.agent_runs import classified
@@ -17,6 +18,30 @@ if TYPE_CHECKING:
 
 class ProcessLost(AgentNBError):
     """The process of a job is gone, and has not said how it ended."""
+
+
+def queue(runtime: Runtime, name: str, given: dict[str, Any], *, user: str = "") -> Run:
+    """Write down that a job is to be run, by the process that begins the run of that ID; until one does, it belongs to this one.
+
+    Args:
+        runtime: Where.
+        name: Of the job.
+        given: ``parameters``, ``trigger`` and, to go on with a run, ``resume``.
+        user: Who asks.
+    """
+    run = Run(
+        id=new_run_id("job"),
+        kind="job",
+        name=name,
+        status="queued",
+        user=user or runtime.settings.user,
+        input=given,
+        owner=this_process(),
+        lease_until=time.time() + LEASE_SECONDS,
+        created_at=now(),
+    )
+    runtime.store.write(run, event(run, "job.queued", "queued", input_data=given))
+    return run
 
 
 def event(run: Run, type_: str, status: str, *, step_id: str = "", milliseconds: float = 0.0, **data: Any) -> Event:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from agentnb.agents.trace import Step
 from agentnb.ports.model import ToolCall
 from agentnb.ports.store import Reason, Status
 
 
+class Finished:
+    """Awaiting it gives itself: so code that awaits a ``--background`` cell's variable does right however soon the run ends."""
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        yield from ()
+        return self
+
+
 @dataclass(frozen=True, repr=False)
-class AgentResult:
+class AgentResult(Finished):
     """One finished execution of an agent.
 
     Attributes:

@@ -199,7 +199,7 @@ class Runtime:
 
     def is_alive(self, run: Run) -> bool:
         """Whether some process executes it, or may well do."""
-        if run.owner == this_process() and run.kind != "job":
+        if run.owner == this_process() and (run.kind != "job" or run.status == "queued"):
             return self.watch.get(run.id) is not None
         return bool(run.owner) and run.lease_until > time.time() and not is_dead(run.owner)
 

@@ -22,6 +22,7 @@ class ActiveRun:
 
     Attributes:
         cancelled: Whether somebody asked for it to be cancelled.
+        seen: Number of the last signal that was handed over.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -29,6 +30,7 @@ class ActiveRun:
         self.cancelled = False
         self.seen = 0
         self._task: asyncio.Task[Any] | None = None
+        self._delivering = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._answers: dict[str, asyncio.Queue[Any]] = {}
 
@@ -41,8 +43,14 @@ class ActiveRun:
         """The payloads of the signals of that name, as they come; to be used on the run's own loop."""
         return self._answers.setdefault(name, asyncio.Queue())
 
-    def deliver(self, signal: Signal) -> None:
-        """Hand a signal over, from any thread."""
+    def catch_up(self, store: Store) -> None:
+        """Hand over what the run was told since the last time, each signal once; from any thread."""
+        with self._delivering:
+            for signal in store.signals(self.run_id, self.seen):
+                self.seen = signal.seq
+                self._deliver(signal)
+
+    def _deliver(self, signal: Signal) -> None:
         action: Callable[[Signal], None] = self._cancel if signal.name == "cancel" else self._answer
         try:
             self._loop.call_soon_threadsafe(action, signal)
@@ -87,9 +95,7 @@ class Watch:
         run = self.get(run_id)
         if run is None:
             return False
-        for signal in self._store.signals(run_id, run.seen):
-            run.seen = signal.seq
-            run.deliver(signal)
+        run.catch_up(self._store)
         return True
 
     def _loop(self) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agentnb.ports.store import Definition, Event, Reason, Run, Status
+from agentnb.runtime.results import Finished
 from agentnb.workflows.spec import WorkflowSpec, adapter
 from agentnb.workflows.trace import StepRecord, steps_of
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class WorkflowRun:
+class WorkflowRun(Finished):
     """A run of a workflow, as far as it has come.
 
     Attributes:

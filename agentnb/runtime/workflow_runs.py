@@ -27,7 +27,7 @@ from agentnb.errors import (
     described,
 )
 from agentnb.policy import Check
-from agentnb.ports.store import FINAL, Definition, Event, Fence, Run, RunChange, Signal, Status, now
+from agentnb.ports.store import FINAL, Definition, Event, Fence, Record, Run, RunChange, Signal, Status, now
 from agentnb.runtime import agent_runs
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.watch import ActiveRun
@@ -125,7 +125,14 @@ async def execute(
 
 
 def queue(
-    runtime: Runtime, definition: Definition, inputs: Mapping[str, Any], *, user: str = "", rerun_of: str = "", start: Iterable[str] = ()
+    runtime: Runtime,
+    definition: Definition,
+    inputs: Mapping[str, Any],
+    *,
+    user: str = "",
+    rerun_of: str = "",
+    start: Iterable[str] = (),
+    also: Callable[[Run], Iterable[Record]] = lambda run: (),
 ) -> Run:
     """Write down that a workflow is to be run, by whatever process resumes the run; until one does, it belongs to this one.
 
@@ -136,6 +143,7 @@ def queue(
         user: Who asks.
         rerun_of: An ended run whose results are taken where step and input are the same.
         start: Steps that are run anew in any case, and what needs them.
+        also: What is written with the run, in one transaction.
 
     Raises:
         WorkflowError: The inputs don't fit, or there is no such step.
@@ -155,7 +163,7 @@ def queue(
         created_at=now(),
     )
     source = {"rerun_of": rerun_of, "start": names} if rerun_of else {}
-    runtime.store.write(definition, run, _identity(run).event("workflow.queued", "queued", input_data=run.input, **source))
+    runtime.store.write(definition, run, _identity(run).event("workflow.queued", "queued", input_data=run.input, **source), *also(run))
     return run
 
 
@@ -291,15 +299,18 @@ def answer(runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: A
 
     Raises:
         NotWaiting: It waits for nothing of the kind.
-        ConfigurationError: The answer doesn't fit the form.
+        ConfigurationError: The answer doesn't fit the form, or it isn't clear which question is meant.
     """
     run = runtime.store.run(run_id)
-    waiting = {(owner, record.id): record for owner, record in pending(runtime, run.id)}
-    found = [(owner, record) for (owner, name), record in waiting.items() if name == step_id]
+    waiting = pending(runtime, run.id)
+    found = [(owner, record) for owner, record in waiting if record.id == step_id]
     if not found:
-        names = ", ".join(name for _, name in waiting) or "nothing"
+        names = ", ".join(record.id for _, record in waiting) or "nothing"
         raise NotWaiting(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
-    owner, record = found[0]
+    owner, record = next((one for one in found if one[0] == run.id), found[0])
+    if len(found) > 1 and owner != run.id:
+        owners = ", ".join(owner for owner, _ in found)
+        raise ConfigurationError(f"several sub-workflows of run {run.id} wait for {step_id!r}: name the one that is meant: {owners}")
     question = record.question or {}
     _check_answer(question, step_id, verdict, data)
     ticket = question["ticket"]
@@ -416,6 +427,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         worker = active.start(_limited(executor.run(), ready.spec.timeout, ready.spec.name))
         runtime.watch.add(active)
         runtime.watch.deliver(run.id)
+        told = active.seen
         outputs = await worker
         outputs = _released(runtime, ready, outputs)
         milliseconds = (time.perf_counter() - started) * 1000
@@ -430,7 +442,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         return made(replace(run, **fields), ready.spec, executor.runner.records, executor.visits, fields["ended_at"], past.source)
     except Suspended as waiting:
         _suspend(runtime, run, waiting)
-        if runtime.store.signals(run.id, active.seen):
+        if runtime.store.signals(run.id, told):
             with suppress(LeaseLost):
                 return await go_on(runtime, runtime.store.run(run.id), ready, options)
         if run.parent:

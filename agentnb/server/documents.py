@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
+from agentnb.errors import ConfigurationError
 from agentnb.runtime.graphs.drawing import drawing
+from agentnb.runtime.workflow import Workflow
+from agentnb.server.names import Names
 from agentnb.server.routing import Call, Data, Request
+from agentnb.server.service import Service
 from agentnb.workflows.documents import Document, Finding, WorkflowSpecError
 from agentnb.workflows.planning import plan as plan_of
 from agentnb.workflows.spec import WorkflowSpec, json_schema
@@ -76,13 +81,24 @@ def finding_data(finding: Finding) -> FindingData:
     return FindingData.model_validate(finding)
 
 
-def checked(text: str, file: str = "") -> tuple[WorkflowSpec | None, list[Finding]]:
-    """A workflow from its text, and all that is wrong with it."""
+def checked(text: str, file: str = "", service: Service | None = None) -> tuple[WorkflowSpec | None, list[Finding]]:
+    """A workflow from its text, and all that is wrong with it; with a service, names that aren't found there too."""
     try:
         document = Document.parse(text, file)
     except WorkflowSpecError as error:
         return None, list(error.findings)
-    return findings_of(document.data, document=document, file=file)
+    return findings_of(document.data, document=document, file=file, resolver=_names(service, document.data, file) if service else None)
+
+
+def _names(service: Service, data: Any, file: str) -> Names | None:
+    if not isinstance(data, Mapping):
+        return None
+    workflow = Workflow.from_dict(data, runtime=service.runtime)
+    try:
+        workflow.folder = service.path(file).parent if file else service.root
+    except ConfigurationError:
+        workflow.folder = service.root
+    return Names(service, workflow)
 
 
 def sound(text: str, file: str = "") -> tuple[WorkflowSpec, list[Finding]]:
@@ -100,7 +116,7 @@ def sound(text: str, file: str = "") -> tuple[WorkflowSpec, list[Finding]]:
 
 def validate(call: Call, body: DocumentText) -> Findings:
     """Say all that is wrong with a workflow's text."""
-    _, findings = checked(body.text, body.file)
+    _, findings = checked(body.text, body.file, call.service)
     return Findings(ok=not any(finding.severity == "error" for finding in findings), findings=[*map(finding_data, findings)])
 
 

@@ -12,7 +12,7 @@ from agentnb.runtime import agent_runs
 from agentnb.runtime.runtime import Runtime
 from agentnb.server.pages import Name, PageQuery
 from agentnb.server.routing import Call, Data, Reply, Request
-from agentnb.server.runs import RunData, RunPage, RunsQuery, list_runs, run_data
+from agentnb.server.runs import RunData, RunPage, RunsQuery, kept_run, list_runs, run_data
 from agentnb.server.steps import StepData, steps_of_run
 
 
@@ -56,7 +56,9 @@ def start(call: Call, agent: str, body: NewExecution) -> Reply[RunData]:
 def ask(call: Call, agent: str, asked: NewExecution) -> RunData:
     """Queue an execution and have a process begin it."""
     record = call.runtime.agents.find(agent)
-    run = agent_runs.queue(call.runtime, record, asked.prompt, session=asked.session, turn=asked.turn, user=call.user)
+    run = agent_runs.queue(
+        call.runtime, record, asked.prompt, session=asked.session, turn=asked.turn, user=call.user, also=lambda run: kept_run(call, run)
+    )
     call.service.spawner.start(run.id, watched=asked.attended, folder=folder_of(call, record.origin))
     return run_data(run)
 

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from http.client import responses
 from typing import Any
 
@@ -101,7 +102,7 @@ class RouteHandler(APIHandler):
         if before is not None:
             return before, before.body
         try:
-            reply = route.function(call, **arguments)
+            reply = route.function(replace(call, key=key), **arguments)
         except BaseException:
             key.release()
             raise
@@ -140,7 +141,7 @@ class RouteHandler(APIHandler):
 
     def write_error(self, status_code: int, **details: Any) -> None:
         error = details.get("exc_info", (None, None))[1]
-        message = error.log_message if isinstance(error, HTTPError) else ""
+        message = error.log_message % error.args if isinstance(error, HTTPError) and error.log_message else ""
         self._write_problem(plain_problem(status_code, message or responses.get(status_code, ""), self.request.path))
 
     def _write_problem(self, problem: Problem) -> None:
@@ -151,12 +152,24 @@ class RouteHandler(APIHandler):
         self.finish(problem.model_dump_json())
 
 
+class NoRouteHandler(RouteHandler):
+    """Answers what is no route of the API, as a problem too."""
+
+    @authenticated
+    def get(self) -> None:
+        raise HTTPError(404, "there is no such route: GET %s/openapi.json lists them", self.service.base)
+
+    post = put = patch = delete = get
+
+
 def handlers(routes: Iterable[Route], base: str, service: Service) -> list[tuple[str, type[Any], dict[str, Any]]]:
     """Tornado's rules for the routes, below ``base``."""
     paths: dict[str, list[Route]] = {}
     for route in routes:
         paths.setdefault(route.pattern, []).append(route)
-    return [(url_path_join(base, pattern), _handler(found), {"service": service}) for pattern, found in paths.items()]
+    rules: list[tuple[str, type[Any]]] = [(pattern, _handler(found)) for pattern, found in paths.items()]
+    rules.append(("/.*", NoRouteHandler))
+    return [(url_path_join(base, pattern), handler, {"service": service}) for pattern, handler in rules]
 
 
 def _handler(routes: list[Route]) -> type[Any]:

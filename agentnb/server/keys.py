@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from agentnb.errors import AgentNBError
 from agentnb.ports.store import Cached, Store
@@ -53,18 +52,19 @@ class Key:
 
     def keep(self, answered: Answered) -> None:
         """Remember the answer."""
+        self._store.write(self.record(answered))
+
+    def record(self, answered: Answered) -> Cached:
+        """The answer as it is remembered, to be written in one transaction with what was done."""
         value = {"request": self._request, "status": answered.status, "body": answered.body, "location": answered.location}
-        self._write(value, _KEPT_SECONDS)
+        return Cached(self._name, value, "", time.time() + _KEPT_SECONDS)
 
     def release(self) -> None:
         """Let the request be sent again, because it failed."""
-        self._write({"request": self._request}, -1.0)
+        self._store.write(Cached(self._name, {"request": self._request}, "", time.time() - 1.0))
 
     def _reserved(self) -> bool:
         return self._store.reserve(Cached(self._name, {"request": self._request}, "", time.time() + _PENDING_SECONDS))
-
-    def _write(self, value: dict[str, Any], seconds: float) -> None:
-        self._store.write(Cached(self._name, value, "", time.time() + seconds))
 
 
 def _digest(*parts: str) -> str:

@@ -1,14 +1,41 @@
-"""Models that the providers know of."""
+"""Models that the providers know of: listed, and fetched onto the server's machine."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from agentnb.server.routing import Call, Data
+from pydantic import Field
+
+from agentnb.errors import UnknownModel
+from agentnb.ports.model import ModelInfo
+from agentnb.server.routing import Call, Data, Reply, Request
+
+
+class PullData(Data):
+    """How far the fetching of a model is.
+
+    Attributes:
+        task: What is being done.
+        done: Bytes so far, of ``total``; 0 of 0 where that is unknown.
+        problem: Why it failed, with the mend.
+    """
+
+    model: str
+    status: Literal["running", "completed", "failed"]
+    task: str
+    done: int
+    total: int
+    problem: str
 
 
 class ModelData(Data):
-    """A model; ``size`` in bytes, ``default`` for the one of agents that name none."""
+    """A model.
+
+    Attributes:
+        size: In bytes.
+        default: Whether it is the one of agents that name none.
+        pull: How far it is, where this server fetches it or has tried to.
+    """
 
     name: str
     description: str
@@ -18,6 +45,7 @@ class ModelData(Data):
     installed: bool
     default: bool
     details: dict[str, Any]
+    pull: PullData | None = None
 
 
 class Models(Data):
@@ -26,13 +54,36 @@ class Models(Data):
     models: list[ModelData]
 
 
+class NewPull(Request):
+    """Which model is to be fetched.
+
+    Attributes:
+        model: ``provider:model``, as it is listed; a name without a provider is one of ``openvino``.
+    """
+
+    model: str = Field(min_length=1, max_length=500)
+
+
 def list_(call: Call) -> Models:
     """List models: here, and to be fetched."""
+    return Models(models=[_data(call, info) for info in call.runtime.models.catalog()])
+
+
+def pull(call: Call, body: NewPull) -> Reply[PullData]:
+    """Fetch a model onto the server's machine; the list of models says how far that is."""
+    name = body.model if ":" in body.model else f"openvino:{body.model}"
+    found = next((info for info in call.runtime.models.catalog() if info.name == name), None)
+    if found is None:
+        raise UnknownModel(f"no provider lists {name!r}: GET /models shows those that are known")
+    return Reply(PullData.model_validate(call.service.pulls.start(found)), location="/models")
+
+
+def _data(call: Call, info: ModelInfo) -> ModelData:
     names = ("name", "description", "licence", "path", "size", "installed")
-    default = call.runtime.settings.model
-    return Models(
-        models=[
-            ModelData(**{name: getattr(info, name) for name in names}, details=dict(info.details), default=info.name == default)
-            for info in call.runtime.models.catalog()
-        ]
+    pull = call.service.pulls.get(info.name)
+    return ModelData(
+        **{name: getattr(info, name) for name in names},
+        details=dict(info.details),
+        default=info.name == call.runtime.settings.model,
+        pull=PullData.model_validate(pull) if pull else None,
     )

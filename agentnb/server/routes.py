@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentnb.server import agents, documents, events, executions, health, models, run_graphs, runs, signals, starts, workflows
+from agentnb.server import agents, documents, events, executions, health, jobs, models, run_graphs, runs, signals, starts, workflows
 from agentnb.server.routing import Route
 
 PREFIX = "agentnb/api/v1"
@@ -52,5 +52,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/events", "read", "runs", events.list_),
     Route("GET", "/events/stream", "read", "runs", events.stream, stream="sse"),
     Route("GET", "/events/socket", "read", "runs", events.socket, stream="websocket"),
+    Route("GET", "/jobs", "read", "jobs", jobs.list_),
+    Route("GET", "/jobs/{name}", "read", "jobs", jobs.get),
+    Route("GET", "/jobs/{name}/runs", "read", "jobs", jobs.runs),
+    Route("GET", "/jobs/{name}/firings", "read", "jobs", jobs.firings),
+    Route("POST", "/jobs/{name}/runs", "execute", "jobs", jobs.start, status=202),
+    Route("GET", "/runs/{run_id}/log", "read", "jobs", jobs.log),
     Route("GET", "/models", "read", "models", models.list_),
+    Route("POST", "/models/pull", "execute", "models", models.pull, status=202),
 )

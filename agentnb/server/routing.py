@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_
 
 from pydantic import BaseModel, ConfigDict
 
+from agentnb.server.keys import Answered, Key
+
 if TYPE_CHECKING:
+    from agentnb.ports.store import Record
     from agentnb.runtime.runtime import Runtime
     from agentnb.server.service import Service
 
@@ -38,15 +41,21 @@ class Call:
     Attributes:
         user: The name of who asks.
         allowed: Whether an action on a resource is allowed to them.
+        key: The request's idempotency key, where it has one.
     """
 
     service: Service
     user: str
     allowed: Callable[[str, str], Awaitable[bool]]
+    key: Key | None = None
 
     @property
     def runtime(self) -> Runtime:
         return self.service.runtime
+
+    def kept(self, status: int, body: BaseModel, location: str) -> list[Record]:
+        """What remembers this answer under the request's key; to be written with what was done, so that a crash tears neither apart."""
+        return [self.key.record(Answered(status, body.model_dump_json(by_alias=True), location))] if self.key else []
 
 
 @dataclass(frozen=True, slots=True)

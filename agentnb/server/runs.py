@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from agentnb.errors import ConfigurationError
-from agentnb.ports.store import FINAL, Run
+from agentnb.ports.store import FINAL, Record, Run
 from agentnb.runtime import workflow_runs
 from agentnb.runtime.diff import diff as differences
 from agentnb.runtime.runtime import Runtime
@@ -166,6 +166,11 @@ def run_fields(run: Run) -> dict[str, Any]:
 def run_data(run: Run) -> RunData:
     """A run as it is sent."""
     return RunData(**run_fields(run))
+
+
+def kept_run(call: Call, run: Run) -> list[Record]:
+    """What answers the same request with this run, should it come again."""
+    return call.kept(202, run_data(run), f"/runs/{run.id}")
 
 
 def list_(call: Call, query: RunsQuery) -> RunPage:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agentnb.config import load
+from agentnb.errors import ConfigurationError
 from agentnb.runtime.runtime import Runtime
 from agentnb.server import metrics
 from agentnb.server.live import Tail
+from agentnb.server.pulls import Pulls
 from agentnb.server.spawning import Spawner
 from agentnb.server.sweeping import Sweeper
 
@@ -54,6 +56,10 @@ class Service:
     def sweeper(self) -> Sweeper:
         return Sweeper(self.runtime, self.spawner, self.root)
 
+    @cached_property
+    def pulls(self) -> Pulls:
+        return Pulls(self.runtime)
+
     async def start(self) -> None:
         """Begin, where that wasn't done yet.
 
@@ -76,6 +82,26 @@ class Service:
     async def aside(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Do something that waits for the disk, without holding up the server's loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def path(self, name: str) -> Path:
+        """A file in the server's folder.
+
+        Raises:
+            ConfigurationError: It is elsewhere.
+        """
+        root = self.root.resolve()
+        if "\0" in name:
+            raise ConfigurationError("file: a path holds no NUL")
+        try:
+            path = (root / name.lstrip("/")).resolve()
+            special = path.exists() and not (path.is_file() or path.is_dir())
+        except (OSError, RuntimeError) as error:
+            raise ConfigurationError(f"file: {name[:200]!r} is no path: {error}") from None
+        if not path.is_relative_to(root):
+            raise ConfigurationError(f"file: {name[:200]!r} is not in the server's folder: give a path below it")
+        if special:
+            raise ConfigurationError(f"file: {name[:200]!r} is a pipe or a device: give a file")  # reading one might never end
+        return path
 
     def problems(self) -> dict[str, str]:
         """By part, why it doesn't do its work; empty where it does."""

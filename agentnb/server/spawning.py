@@ -38,11 +38,15 @@ class Work:
     Attributes:
         watched: Whether somebody may answer what its agents ask.
         folder: Where its functions are imported from.
+        command: What begins it, after ``agentnb``; what goes on with it by default.
+        log: The file that keeps what its process says, where one does.
     """
 
     run_id: str
     watched: bool
     folder: Path
+    command: tuple[str, ...] = ()
+    log: Path | None = None
 
 
 class Spawner:
@@ -76,7 +80,11 @@ class Spawner:
 
     def start(self, run_id: str, *, watched: bool = True, folder: Path | None = None) -> None:
         """Have a process go on with a run; where it has one that is about to end, after that."""
-        work = Work(run_id, watched, folder or Path.cwd())
+        self.add(Work(run_id, watched, folder or Path.cwd()))
+
+    def add(self, work: Work) -> None:
+        """Like ``start``, with all that can be said of it."""
+        run_id = work.run_id
         with self._lock:
             if run_id in self._held:
                 self._again[run_id] = work
@@ -109,7 +117,11 @@ class Spawner:
                 self._ended(work.run_id)
 
     def _execute(self, work: Work) -> None:
-        command = [sys.executable, "-m", "agentnb", "runs", "resume", work.run_id, *(["--watched"] if work.watched else ["--json"])]
+        words = work.command or ("runs", "resume", work.run_id, "--watched" if work.watched else "--json")
+        command = [sys.executable, "-m", "agentnb", *words]
+        if work.log is not None:
+            self._execute_logged(work, command, work.log)
+            return
         with tempfile.TemporaryFile() as complaints:
             process = self._popen(command, work.folder, subprocess.PIPE, complaints)
             assert process.stdout is not None  # noqa: S101
@@ -122,6 +134,13 @@ class Spawner:
                 complaints.seek(0)
                 said = complaints.read().decode(errors="replace").strip()[-_TOLD:]
                 self._give_up(work.run_id, said or f"its process ended with the exit code {code}")
+
+    def _execute_logged(self, work: Work, command: list[str], log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as stream:
+            code = self._popen(command, work.folder, stream, subprocess.STDOUT).wait()
+        if code:
+            self._give_up(work.run_id, log.read_text(encoding="utf-8", errors="replace").strip()[-_TOLD:] or f"exit code {code}")
 
     def _ended(self, run_id: str) -> None:
         with self._lock:
@@ -144,7 +163,7 @@ class Spawner:
         except AgentNBError as error:
             _log.warning("run %s: %s", run_id, error)
 
-    def _popen(self, command: list[str], folder: Path, output: int, complaints: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    def _popen(self, command: list[str], folder: Path, output: int | IO[bytes], complaints: int | IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603
             command,
             cwd=folder if folder.is_dir() else None,

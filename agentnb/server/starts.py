@@ -15,11 +15,12 @@ from agentnb.ports.store import FINAL, Definition, Run
 from agentnb.runtime import workflow_runs
 from agentnb.runtime.stale import stale_steps
 from agentnb.runtime.workflow_definitions import Ready, draft
+from agentnb.server import jobs
 from agentnb.server.documents import sound
 from agentnb.server.executions import NewExecution, ask, folder_of
 from agentnb.server.pages import Name
 from agentnb.server.routing import Call, Data, Reply, Request
-from agentnb.server.runs import RunData, run_data
+from agentnb.server.runs import RunData, kept_run, run_data
 from agentnb.server.workflows import definition_of
 from agentnb.workflows.documents import Document
 from agentnb.workflows.spec import adapter
@@ -90,7 +91,7 @@ def start(call: Call, body: NewRun) -> Reply[RunData]:
     if not body.is_given:
         raise ConfigurationError("say what to run: file, workflow, or text")
     definition = _definition(call, body)
-    run = workflow_runs.queue(call.runtime, definition, body.inputs, user=call.user)
+    run = workflow_runs.queue(call.runtime, definition, body.inputs, user=call.user, also=lambda run: kept_run(call, run))
     return _started(call, run, definition)
 
 
@@ -99,17 +100,24 @@ def rerun(call: Call, run_id: str, body: Rerun) -> Reply[RunData]:
     run = call.runtime.store.run(run_id)
     if run.status not in FINAL and call.runtime.is_alive(run):
         raise IllegalTransition(f"run {run.id} has not ended: cancel it before you run it again")
+    if run.kind == "job":
+        return jobs.again(call, run)
     if run.kind != "workflow":
         again = ask(call, run.agent_id, NewExecution(prompt=run.input["prompt"], session=run.session))
         return Reply(again, location=f"/runs/{again.id}")
     definition = _definition(call, body) if body.is_given else call.runtime.store.definition(run.definition)
     inputs = {**run.input, **body.inputs}
-    new = workflow_runs.queue(call.runtime, definition, inputs, user=call.user, rerun_of=run.id, start=body.start)
+    new = workflow_runs.queue(
+        call.runtime, definition, inputs, user=call.user, rerun_of=run.id, start=body.start, also=lambda run: kept_run(call, run)
+    )
     return _started(call, new, definition)
 
 
 def resume(call: Call, run_id: str) -> Reply[RunData]:
-    """Go on with a run that nobody executes, after its last finished step."""
+    """Go on with a run that nobody executes, after its last finished step; a job's, also one that failed, as a new run."""
+    found = call.runtime.get(run_id)
+    if found.kind == "job" and found.status in ("failed", "cancelled"):
+        return jobs.again(call, found, resume=True)
     run = workflow_runs.root(call.runtime, call.runtime.store.run(run_id))
     if run.status in FINAL:
         raise IllegalTransition(f"run {run.id} is {run.status}, there is nothing to resume: run it again")
@@ -127,7 +135,7 @@ def stale(call: Call, run_id: str, body: Source) -> Stale:
     if body.text is not None:
         raise ConfigurationError("text: save it to a file first: what its functions are is seen from there")
     if body.file:
-        return Stale(stale=_stale_of_file(call, _path(call, body.file), run.id))
+        return Stale(stale=_stale_of_file(call, call.service.path(body.file), run.id))
     if body.workflow:
         definition = _definition(call, body)
     else:
@@ -170,28 +178,10 @@ def _definition(call: Call, source: Source) -> Definition:
         if not found:
             raise ConfigurationError(f"no workflow {source.workflow!r} was run before: give its file")
         return call.runtime.store.definition(found[0].hash)
-    file = _path(call, source.file) if source.file else call.service.root / "untitled"
+    file = call.service.path(source.file) if source.file else call.service.root / "untitled"
     text = Document.read(file).text if source.text is None else source.text
     spec, _ = sound(text, source.file)
     return draft(spec, file.parent)
-
-
-def _path(call: Call, name: str) -> Path:
-    """A file in the server's folder.
-
-    Raises:
-        ConfigurationError: It is elsewhere.
-    """
-    root = call.service.root.resolve()
-    if "\0" in name:
-        raise ConfigurationError("file: a path holds no NUL")
-    try:
-        path = (root / name.lstrip("/")).resolve()
-    except (OSError, RuntimeError) as error:
-        raise ConfigurationError(f"file: {name[:200]!r} is no path: {error}") from None
-    if not path.is_relative_to(root):
-        raise ConfigurationError(f"file: {name[:200]!r} is not in the server's folder: give a path below it")
-    return path
 
 
 def _stale_of_file(call: Call, file: Path, run_id: str) -> list[str]:

@@ -7,9 +7,11 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextvars import copy_context
+from datetime import datetime
 from typing import Any, cast
 
 from agentnb.errors import AgentNBError, ExecutionError
+from agentnb.ports.store import now
 from agentnb.workflows.expressions import ExpressionError
 from agentnb.workflows.graph import Graph, handler_of
 from agentnb.workflows.job import Instance, Job
@@ -51,7 +53,7 @@ class Suspended(AgentNBError):
 class _Fan:
     """A fan-out while it goes on."""
 
-    __slots__ = ("failed", "items", "left", "record", "results", "running", "started", "step")
+    __slots__ = ("failed", "items", "left", "record", "results", "running", "step")
 
     def __init__(self, step: Step, record: StepRecord, items: list[Any]) -> None:
         self.step = step
@@ -61,7 +63,10 @@ class _Fan:
         self.left = deque(range(len(items)))
         self.running = 0
         self.failed = 0
-        self.started = time.perf_counter()
+
+    def ended(self) -> None:
+        """Note how long it took, by however many processes."""
+        self.record.duration_ms = max(time.time() - datetime.fromisoformat(self.record.started_at).timestamp(), 0.0) * 1000
 
 
 class DagExecutor:
@@ -295,6 +300,8 @@ class DagExecutor:
             self.runner.fail(record, "error", WorkflowError(f"for_each of {record.id!r} gave a {type(items).__name__}, not a list"))
             return self._settled(instance)
         record.status, record.input, record.fingerprint = "running", {"items": len(items)}, self._job.fingerprints.get(record.id, "")
+        begun = self._job.past.own.get(record.id)
+        record.started_at = (begun.started_at if begun is not None else "") or now()
         fan = _Fan(step, record, items)
         self._fans.append(fan)
         if not items:
@@ -349,7 +356,7 @@ class DagExecutor:
 
     def _fan_settled(self, fan: _Fan) -> None:
         record = fan.record
-        record.duration_ms = (time.perf_counter() - fan.started) * 1000
+        fan.ended()
         record.output = fan.results
         record.usage = {"items": len(fan.items), "failed": fan.failed}
         if fan.failed and fan.step.on_error != "continue":
@@ -413,7 +420,9 @@ class DagExecutor:
 
     def _stop_fans(self) -> None:
         """Write down what became of fan-outs that didn't come to their end."""
-        for record in (fan.record for fan in self._fans):
+        for fan in self._fans:
+            record = fan.record
             if record.status == "running":
+                fan.ended()
                 record.status, record.reason = ("failed", "error") if record.error else ("cancelled", "")
                 self._job.ledger.add(self._job.identity.step_event(record))

@@ -50,6 +50,23 @@ export function ago(timestamp: string, now: number): string {
     : new Date(timestamp).toLocaleDateString();
 }
 
+/** `due now`, `in 5 min`, `in 3 h`, `in 2 d`: how long it is until a moment. */
+export function ahead(timestamp: string, now: number): string {
+  const seconds = (Date.parse(timestamp) - now) / 1000;
+  if (Number.isNaN(seconds)) {
+    return '';
+  }
+  if (seconds < 60) {
+    return seconds <= 0 ? 'due now' : 'in a minute';
+  }
+  if (seconds < 3600) {
+    return `in ${Math.floor(seconds / 60).toString()} min`;
+  }
+  return seconds < 2 * 86_400
+    ? `in ${Math.floor(seconds / 3600).toString()} h`
+    : `in ${Math.floor(seconds / 86_400).toString()} d`;
+}
+
 /** The time that is left until a moment (seconds since the epoch): `4 m 10 s left`, `overdue`. */
 export function left(due: number, now: number): string {
   const rest = due * 1000 - now;

@@ -1,6 +1,7 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 
 import agentSvg from '../style/icons/agent.svg';
+import jobsSvg from '../style/icons/jobs.svg';
 import runsSvg from '../style/icons/runs.svg';
 import workflowSvg from '../style/icons/workflow.svg';
 
@@ -12,6 +13,9 @@ export const agentIconUrl = `data:image/svg+xml,${encodeURIComponent(agentSvg.re
 
 /** Bars on a time axis: runs. */
 export const runIcon = new LabIcon({ name: 'agentnb:runs', svgstr: runsSvg });
+
+/** A clock: jobs. */
+export const jobIcon = new LabIcon({ name: 'agentnb:jobs', svgstr: jobsSvg });
 
 /** Two steps, one after the other: a workflow. */
 export const workflowIcon = new LabIcon({ name: 'agentnb:workflow', svgstr: workflowSvg });

@@ -3,6 +3,7 @@ import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { agentsPlugin } from './agents/plugin';
 import { answerPlugin } from './answer';
 import { editorPlugin } from './editor/plugin';
+import { jobsPlugin } from './jobs/plugin';
 import { launcherPlugin } from './launcher';
 import { magicsPlugin } from './magics';
 import { panelsPlugin, servicesPlugin } from './panels/plugin';
@@ -19,6 +20,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   panelsPlugin,
   agentsPlugin,
   runsPlugin,
+  jobsPlugin,
   editorPlugin,
   statusBarPlugin,
   standInPlugin,

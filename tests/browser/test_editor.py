@@ -238,11 +238,20 @@ def test_findings_are_at_the_node_the_line_and_in_the_list_and_are_mended_by_a_b
     expect(editor.get("run")).to_be_disabled()
     editor.get("problems-summary").click()
     expect(editor.get("finding")).to_have_count(1)
-    picture(page, "editor-finding")
     editor.get("fix").click()
     editor.has_text("steps.review.output == steps.notes.output")
     expect(editor.get("problems-summary")).to_contain_text("No findings")
+    expect(editor.get("problems-summary")).to_have_attribute("data-severity", "checked")
     expect(editor.get("mark:send")).to_have_count(0)
+
+
+def test_names_that_are_nowhere_are_findings(page: Page, lab: Lab) -> None:
+    text = "name: x\nsteps:\n  a: {agent: nobody, input: hi}\n  b: {tool: 'python:nowhere.f'}\n"
+    editor = Editor(page, lab, "names.workflow.yaml", text)
+    expect(editor.get("mark:a")).to_be_visible()
+    expect(editor.get("mark:b")).to_be_visible()
+    editor.get("problems-summary").click()
+    expect(editor.get("finding").first).to_contain_text("no agent 'nobody'")
 
 
 def test_saving_without_a_change_keeps_every_byte(page: Page, lab: Lab) -> None:
@@ -311,7 +320,6 @@ def test_a_run_is_watched_and_answered_on_the_canvas(page: Page, lab: Lab) -> No
     sheet.get_by_role("button", name=re.compile("approve", re.IGNORECASE)).click()
     expect(editor.get("run-status")).to_have_attribute("data-status", "completed")
     expect(editor.node("ask")).to_have_attribute("data-status", "completed")
-    picture(page, "editor-run")
     editor.get("leave-run").click()
     expect(editor.node("ask")).to_have_attribute("data-status", "")
     assert editor.file.read_text() == RUN

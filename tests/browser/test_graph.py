@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PICTURES = os.environ.get("AGENTNB_GRAPH_PICTURES")
+PICTURES = os.environ.get("AGENTNB_PICTURES")
+IMAGES = Path(__file__).parents[2] / "notebooks/images"
 """A folder for pictures of what the tests see; none are made without."""
 
 TOOLS = """import asyncio, os
@@ -100,9 +101,10 @@ def notebook(page: Page) -> Iterator[Notebook]:
 
 
 def picture(place: Locator, name: str) -> None:
+    """A picture of the README, where they are wanted."""
     if PICTURES:
         place.page.wait_for_timeout(300)
-        place.screenshot(path=Path(PICTURES) / f"{name}.png")
+        place.screenshot(path=IMAGES / f"{name}.png")
 
 
 def node(graph: Locator, path: str, status: str = "") -> Locator:
@@ -123,7 +125,6 @@ def test_a_run_is_live_and_answered_in_place(lab: Lab, notebook: Notebook) -> No
     node(graph, "search", "running").wait_for()
     assert "0/3" in node(graph, "search").inner_text()
     node(graph, "archive", "queued").wait_for()
-    picture(graph, "running")
     (lab.folder / "searched").touch()
     node(graph, "review", "waiting").wait_for()
     assert graph.get_by_test_id("asked").inner_text().strip() == "review waits for an answer"
@@ -131,7 +132,7 @@ def test_a_run_is_live_and_answered_in_place(lab: Lab, notebook: Notebook) -> No
     question = graph.get_by_test_id("question")  # whoever is asked need not look for it
     question.wait_for()
     assert "Where is my parcel?" in question.inner_text()
-    picture(graph, "waiting")
+    picture(graph, "workflow")
     question.get_by_label("tone").select_option(label="warm")
     question.get_by_label("stars").fill("9")
     question.get_by_test_id("approve").click()
@@ -144,7 +145,6 @@ def test_a_run_is_live_and_answered_in_place(lab: Lab, notebook: Notebook) -> No
     node(graph, "archive", "completed").wait_for()
     cell.locator(".agentnb-json", has_text="warm").wait_for()
     assert graph.get_by_test_id("asked").count() == 0
-    picture(graph, "completed")
 
 
 def test_what_a_step_was_given_and_gave(notebook: Notebook) -> None:
@@ -163,7 +163,6 @@ def test_what_a_step_was_given_and_gave(notebook: Notebook) -> None:
     body.get_by_text("completed").wait_for()
     sheet.get_by_test_id("tab:events").click()
     body.get_by_text("workflow.step_completed").wait_for()
-    picture(graph, "sheet")
     node(graph, "search").click()
     sheet.get_by_test_id("part:search[1]").click()
     body.get_by_text("done").wait_for()
@@ -177,7 +176,6 @@ def test_folding_searching_timeline_and_table(notebook: Notebook) -> None:
     assert node(graph, "enrich/fetch").count() == 0
     graph.get_by_test_id("fold:enrich").click()
     node(graph, "enrich/fetch", "completed").wait_for()
-    picture(graph, "unfolded")
     outer, inner = node(graph, "enrich").bounding_box(), node(graph, "enrich/fetch").bounding_box()
     assert outer is not None
     assert inner is not None
@@ -197,7 +195,6 @@ def test_folding_searching_timeline_and_table(notebook: Notebook) -> None:
     bars = graph.get_by_test_id("timeline")
     assert bars.get_by_role("listitem").count() == 7
     assert bars.locator(".agentnb-flow-bar").count() == 7
-    picture(graph, "timeline")
     graph.get_by_test_id("mode:table").click()
     table = graph.get_by_test_id("table")
     assert table.locator("tbody tr").count() == 7
@@ -205,7 +202,6 @@ def test_folding_searching_timeline_and_table(notebook: Notebook) -> None:
     table.locator('th[aria-sort="ascending"]').wait_for()
     table.get_by_test_id("row:review").click()
     graph.get_by_test_id("sheet").get_by_role("heading", name="review").wait_for()
-    picture(graph, "table")
     graph.get_by_test_id("close-sheet").click()
     graph.get_by_test_id("mode:graph").click()
     node(graph, "enrich/fetch").wait_for()  # what was unfolded is unfolded still
@@ -237,6 +233,14 @@ def test_by_keyboard_dragging_and_zooming(notebook: Notebook) -> None:
     assert page.evaluate("document.activeElement.dataset.testid") == "search"
     page.keyboard.press("Escape")
     assert notebook.cells.count() == before, "the notebook's own keys stay out of it"
+    canvas.focus()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.keyboard.press("Control+Shift+C")
+    page.locator(".lm-CommandPalette-input").wait_for()  # JupyterLab's commands with Ctrl go on working
+    page.keyboard.press("Escape")
+    page.locator(".lm-CommandPalette-input").wait_for(state="hidden")
+    assert notebook.cells.count() == before, "d d cuts no cell"
 
     viewport = graph.locator(".react-flow__viewport")
     still = viewport.get_attribute("style")
@@ -265,7 +269,6 @@ def test_the_dark_theme(notebook: Notebook) -> None:
         assert ink > 0.7, colours
         assert face < 0.35, colours
         node(graph, "classify").click()
-        picture(graph, "dark")
         graph.get_by_test_id("close-sheet").click()
     finally:
         theme(page, "JupyterLab Light", light="true")
@@ -278,7 +281,6 @@ def test_a_state_machine_goes_round(notebook: Notebook) -> None:
     question.wait_for()
     assert graph.get_by_test_id("edge:WORK→WORK").get_attribute("data-taken") == "1 2"
     assert "agentnb-flow-current" in (node(graph, "REVIEW").get_attribute("class") or "")
-    picture(graph, "machine")
     question.get_by_test_id("reject").click()
     graph.locator('[data-testid="edge:REVIEW→WORK"][data-taken="4"]').wait_for(state="attached")
     graph.get_by_test_id("question").locator('xpath=self::*[@data-state="waiting"]').wait_for()
@@ -289,7 +291,6 @@ def test_a_state_machine_goes_round(notebook: Notebook) -> None:
     sheet = graph.get_by_test_id("sheet")
     sheet.get_by_test_id("tab:parts").click()
     assert sheet.locator(".agentnb-flow-list li").count() == 4
-    picture(graph, "machine_done")
 
 
 def test_a_failure_is_retried(lab: Lab, notebook: Notebook) -> None:
@@ -298,7 +299,6 @@ def test_a_failure_is_retried(lab: Lab, notebook: Notebook) -> None:
     graph = cell.get_by_test_id("graph")
     node(graph, "bad", "failed").wait_for()
     assert "the disk is full" in graph.get_by_test_id("run-error").inner_text()
-    picture(graph, "failed")
     (lab.folder / "mended").touch()
     graph.get_by_test_id("retry").click()
     node(graph, "good", "replayed").wait_for()
@@ -349,7 +349,6 @@ def test_a_saved_notebook_shows_the_picture(lab: Lab, notebook: Notebook) -> Non
     picture_there = cell.locator("svg.agentnb-graph")
     picture_there.wait_for()
     assert "5 completed" in (picture_there.locator("desc").text_content() or "")
-    picture(cell, "saved")
 
 
 def theme(page: Page, name: str, *, light: str) -> None:

@@ -15,7 +15,8 @@ import pytest
 from playwright.sync_api import expect
 
 from agentnb.runtime.runtime import current
-from tests.support.jupyterlab import TOKEN, Lab, MissingPart, chromium, jupyterlab, open_lab
+from tests.support.jupyterlab import TOKEN, Lab, MissingPart, Notebook, chromium, jupyterlab, open_lab
+from tests.support.notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -183,7 +184,7 @@ def test_an_empty_store_teaches(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page, images: Path) -> None:
+def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page) -> None:
     panel = open_panel(page, "Runs")
     expect(rows(page)).to_have_count(2)
 
@@ -196,8 +197,6 @@ def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page, images: Pat
     with pytest.raises(Exception, match="all are used"):
         helper.execute_sync("And now?")
     expect(rows(page, status="failed")).to_contain_text("all are used")
-
-    picture(page, images / "runs.png")
 
     field = panel.get_by_test_id("agentnb-runs-filter")
     field.fill("status:failed agent:helper today")
@@ -266,7 +265,7 @@ def test_a_run_is_cancelled_and_deleted(lab: Lab, page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_a_chat_streams_asks_and_shows_its_tools(page: Page, images: Path) -> None:
+def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     panel = open_panel(page, "Agents")
     panel.get_by_test_id("agentnb-agents-filter").fill("mail")
     card = panel.get_by_test_id("agentnb-agent-card")
@@ -297,7 +296,51 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page, images: Path) -> No
     tool = chat.get_by_test_id("agentnb-trace-step").filter(has=page.locator(".agentnb-name", has_text="send")).first
     tool.locator("summary").first.click()
     expect(tool).to_contain_text("sent to bob")
-    picture(page, images / "chat.png")
+
+
+def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page, images: Path) -> None:
+    expect(open_panel(page, "Jobs").get_by_test_id("agentnb-empty")).to_contain_text("papermill_jobs/report.yaml")
+    folder = lab.folder / "papermill_jobs"
+    folder.mkdir()
+    write_notebook(folder / "report.ipynb", ("n: int = 1", "parameters"), "print('the answer is', n * 2)\nassert n != 13")
+    (folder / "report.yaml").write_text(
+        'name: report\ndescription: Doubles a number\nnotebook: report.ipynb\nschedule: {cron: "0 6 * * 1-5", timezone: Europe/Berlin}\n'
+    )
+    (folder / "broken.yaml").write_text("name: broken\nnotebook: report.ipynb\ntimeout: yesterday\n")
+    panel = page.get_by_test_id("agentnb-jobs")
+    panel.get_by_role("button", name="Reload").click()
+    expect(panel.locator('[data-job="broken"]')).to_contain_text("line 3")
+    row = panel.locator('[data-job="report"]')
+    expect(row).to_contain_text("Monday to Friday at 06:00, Europe/Berlin")
+    row.get_by_test_id("agentnb-job-run").click()
+    expect(panel.locator('[data-job="report"][data-status="completed"]')).to_be_visible()
+    expect(row.locator(".agentnb-sparkline rect")).to_have_count(1)
+
+    row.get_by_role("button", name="report", exact=True).click()
+    job = page.get_by_test_id("agentnb-job")
+    expect(job.get_by_test_id("agentnb-job-next").locator("span")).to_have_count(5)
+    job.get_by_test_id("agentnb-tab-parameters").click()
+    job.get_by_label("n", exact=True).fill("13")
+    job.get_by_role("button", name="Run with 1 changed").click()
+    job.get_by_test_id("agentnb-tab-history").click()
+    failed = job.locator('[data-testid="agentnb-job-run-row"][data-status="failed"]')
+    expect(failed).to_contain_text("AssertionError")
+    picture(page, images / "job.png")
+    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Jobs").click()
+    expect(row.locator(".agentnb-sparkline rect")).to_have_count(2)
+    picture(page, images / "jobs.png")
+    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="report").click()
+
+    failed.get_by_role("button", name="Log").click()
+    expect(page.get_by_test_id("agentnb-log")).to_contain_text("AssertionError")
+    page.get_by_test_id("agentnb-tab-timeline").locator("visible=true").click()
+    expect(page.locator('[data-testid="agentnb-timeline-row"][data-step="cell 2"]')).to_be_visible()
+    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="report").first.click()
+    job.locator('[data-status="completed"]').get_by_role("button", name="Output").click()
+    expect(page.locator(".jp-NotebookPanel")).to_contain_text("the answer is 2")
+    notebook = Notebook(page)
+    notebook.wait_idle()
+    notebook.close()
 
 
 @pytest.mark.usefixtures("agents")

@@ -113,9 +113,10 @@ def test_doctor(tmp_path: Path, own_store: Path, monkeypatch: pytest.MonkeyPatch
     assert found["OPENAI_API_KEY"]["value"] == "set"
     assert "sk-abc" not in done.stdout
     monkeypatch.setenv("AGENTNB_CACHE", str(tmp_path / "empty"))
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://user:hunter2hunter2@127.0.0.1:9/v1?key=hunter3")
     done = agentnb("doctor")
     assert done.returncode == 1
+    assert "hunter" not in done.stdout
     assert "mend: agentnb models pull smollm2-135m" in done.stdout
     assert "✕ server of openai: http://127.0.0.1:9/v1" in done.stdout
 

@@ -585,6 +585,8 @@ async def test_two_agents_of_one_name(make: Make) -> None:
         ({"name": " "}, "needs a name"),
         ({"name": "a", "max_steps": 0}, "max_steps"),
         ({"name": "a", "timeout": "long"}, "timeout"),
+        ({"name": "a", "max_tokens": -1}, "max_tokens must be a whole number above 0"),
+        ({"name": "a", "temperature": float("nan")}, "temperature must be a number from 0 on, not nan"),
         ({"name": "a", "heat": 3}, "'heat'.*temperature"),
         ({"name": "a", "tools": [lookup, lookup]}, "two tools are called 'lookup'"),
         ({"name": "a", "capabilities": ["x"]}, "capability 'x'"),

@@ -307,6 +307,14 @@ async def test_a_refused_key(server: OpenAIServer, model: OpenAIModel, status: i
     assert KEY not in repr(model) + repr(vars(model))
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_redirect_takes_the_prompt_nowhere(server: OpenAIServer, model: OpenAIModel, streamed: bool) -> None:
+    server.plan(Reply(status=307, headers={"location": f"{server.base_url}/elsewhere?key=x"}))
+    with pytest.raises(ConfigurationError, match=r"redirects to .*/elsewhere, which isn't followed: set base_url"):
+        await model.generate(ask(), (lambda piece: None) if streamed else None)
+    assert len(server.requests) == 1
+
+
 async def test_an_unknown_model(server: OpenAIServer, model: OpenAIModel) -> None:
     server.plan(Reply(status=404, text="The model does not exist"))
     error = await fails(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 import pytest
 
 import agentnb as anb
+from agentnb.cli.execution import waits
 from agentnb.errors import ConfigurationError, ExecutionCancelled, IllegalTransition, StoreError
-from agentnb.ports.store import FINAL, Event
+from agentnb.ports.store import FINAL, Event, Signal
 from agentnb.runtime import sweeping, workflow_runs
+from agentnb.runtime.watch import ActiveRun
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.dag import StepError
 
@@ -170,8 +173,9 @@ async def test_a_sub_workflow_waits_for_one_timer_after_the_other() -> None:
         assert len(runtime.events(run.id)) < 20
 
 
-async def test_what_a_run_is_told_while_it_is_let_go_of_is_not_lost() -> None:
-    """The answer of another process comes between the last look at the store and the suspension."""
+@pytest.mark.parametrize("heard", [False, True], ids=["unheard", "heard"])
+async def test_what_a_run_is_told_while_it_is_let_go_of_is_not_lost(heard: bool) -> None:
+    """The answer of another process comes between the decision to let go and the suspension, whether or not the watch still hears it."""
     runtime = anb.current()
     write = runtime.store.write
 
@@ -179,8 +183,11 @@ async def test_what_a_run_is_told_while_it_is_let_go_of_is_not_lost() -> None:
         if any(isinstance(record, Event) and record.type == "workflow.suspended" for record in records):
             runtime.store.write = write  # type: ignore[method-assign]
             other = anb.Runtime()
-            workflow_runs.answer(other, other.runs(name="inner")[0].id, "ask", "approve")
+            asking = other.runs(name="inner")[0].id
+            workflow_runs.answer(other, asking, "ask", "approve")
             other.close()
+            if heard:
+                assert runtime.watch.deliver(asking)
         write(*records, **fields)
 
     inner = anb.Workflow("inner", outputs={"ok": "${steps.ask.output.approved}"}).add("ask", human={"prompt": "?"})
@@ -189,6 +196,46 @@ async def test_what_a_run_is_told_while_it_is_let_go_of_is_not_lost() -> None:
     runtime.store.write = answered  # type: ignore[method-assign]
     run = await anb.Workflow("outer", outputs={"ok": "${steps.sub.output.ok}"}).add("sub", workflow=inner).run()
     assert (run.status, run.outputs) == ("completed", {"ok": True})
+
+
+async def test_two_threads_that_hand_over_one_event_do_so_once() -> None:
+    """The watch, and whoever sends in the same process, read the store at the same time."""
+    runtime = anb.current()
+    read, both, active = runtime.store.signals, threading.Barrier(2), ActiveRun("run")
+
+    def together(*arguments: Any) -> Any:
+        found = read(*arguments)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        return found
+
+    runtime.store.write(Signal("run", "event:go", None))
+    runtime.store.signals = together  # type: ignore[method-assign]
+    runtime.watch.add(active)
+    await asyncio.gather(*(asyncio.to_thread(runtime.watch.deliver, "run") for _ in range(2)))
+    runtime.watch.remove("run")
+    await asyncio.sleep(0)
+    assert active.answers("event:go").qsize() == 1
+
+
+async def test_an_answer_is_for_one_of_several_sub_workflows_that_ask_the_same() -> None:
+    inner = anb.Workflow("inner", inputs={"n": int}, outputs={"by": "${steps.ask.output.by}"}).add(
+        "ask", human={"prompt": "pay ${inputs.n}?"}
+    )
+    outer = anb.Workflow("outer", outputs={"by": "${steps.each.output}"})
+    outer.add("each", workflow=inner, for_each=[1, 2], input={"n": "${item}"})
+    runtime = anb.current()
+    run = await outer.run()
+    first, second = (owner for owner, _ in workflow_runs.pending(runtime, run.id))
+    with pytest.raises(ConfigurationError, match=f"name the one that is meant: {first}, {second}"):
+        workflow_runs.answer(runtime, run.id, "ask", "approve")
+    assert [wait["command"].split()[3] for wait in waits(runtime, run)] == [first, second]
+    workflow_runs.answer(runtime, second, "ask", "approve", by="Eve")
+    run = await workflow_runs.resume(runtime, run.id, OPTIONS)
+    workflow_runs.answer(runtime, run.id, "ask", "approve", by="Ada")
+    run = await workflow_runs.resume(runtime, run.id, OPTIONS)
+    assert run.outputs == {"by": [{"by": "Ada"}, {"by": "Eve"}]}
+    assert run.steps["each"].duration_ms >= run.steps["each[1]"].duration_ms
 
 
 async def test_an_answer_whose_giver_dies_is_acted_on_by_a_sweep() -> None:

@@ -250,7 +250,7 @@ def test_in_the_background(kernel: Kernel, tmp_path: Path) -> None:
     assert reply.status == "ok"
     assert "running" in kernel.run("r").text
     assert kernel.run("(await r).text").text == "'slowly'"
-    assert kernel.run("r.text").text == "'slowly'"
+    assert kernel.run("r.text, (await r).text").text == "('slowly', 'slowly')"
     kernel.run("a = __import__('agentnb').Agent('second', model='scripted:s.jsonl')")
     kernel.run("%%agent second -o first\nhi")
     kernel.run("%%agent second -o r --background\nhi", allow_stdin=True)
@@ -336,6 +336,10 @@ def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
     assert "%agentnb replay RUN" in kernel.run("%agentnb").text
     assert "no such command" in kernel.run("%agentnb nonsense").content["evalue"]
     assert kernel.run("%agentnb show exec_nope").content["ename"] == "RunNotFound"
+    assert "check the quotes" in kernel.run("%agentnb replay 'unclosed").content["evalue"]
+    assert "say which run" in kernel.run("%agentnb cancel").content["evalue"]
+    assert "completed already" in kernel.run("%agentnb cancel last").content["evalue"]
+    assert "max_steps" in kernel.run("%%agent w -m scripted:s.jsonl --max-steps 0\nhi").content["evalue"]
     replayed = kernel.run("%%agent w -m scripted:s.jsonl -t lookup --replay c.jsonl --fresh\nhi")
     assert "Sunny." in replayed.html[-1]
     missed = kernel.run("%%agent w -m scripted:s.jsonl -t lookup --replay c.jsonl --fresh\nsomething else")
@@ -395,7 +399,7 @@ def test_in_the_background_where_nobody_watches_the_cell_waits_and_fails(kernel:
     script(tmp_path, {"text": "done", "delay": 0.2}, {"error": "it is down"})
     reply = kernel.run("%%agent -m scripted:s.jsonl -o r --background\nhi")
     assert 'data-status="completed"' in reply.html[-1]
-    assert kernel.run("r.text").text == "'done'"
+    assert kernel.run("(await r).text").text == "'done'"
     assert kernel.run("%%agent -m scripted:s.jsonl --background\nhi").content["ename"] == "ProviderError"
 
 

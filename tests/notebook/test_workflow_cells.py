@@ -417,6 +417,7 @@ def test_in_the_background(kernel: Kernel) -> None:
     assert reply.status == "ok", reply.content
     assert "running" in kernel.run("r").text
     assert kernel.run("(await r).outputs").text == "{'said': 'SUNNY IN ROME'}"
+    assert kernel.run("(await r).status").text == "'completed'"
 
 
 def test_a_file_and_completion(kernel: Kernel, tmp_path: Path) -> None:

@@ -33,5 +33,6 @@ def runs(place: Path, store: Path) -> Iterator[Runs]:
 
 @pytest.fixture(scope="session")
 def api(place: Path, store: Path, runs: Runs) -> Iterator[httpx2.Client]:
-    with jupyter_server(place, store) as client:
+    nothing_fetched = {"PIP_NO_INDEX": "1", "AGENTNB_CACHE": str(store.parent / f"{store.name}-cache")}
+    with jupyter_server(place, store, env=nothing_fetched) as client:
         yield client

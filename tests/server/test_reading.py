@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.server.runs import Runs
+from tests.support.jupyter_server import API
 
 
 def got(api: httpx2.Client, path: str, **params: Any) -> Any:
@@ -82,7 +87,7 @@ def test_pages_follow_one_another(api: httpx2.Client, runs: Runs) -> None:
 
 def test_runs_are_filtered(api: httpx2.Client, runs: Runs) -> None:
     assert [run["id"] for run in got(api, "/runs", name="broken", status="failed")["runs"]][-1] == runs.failed
-    assert got(api, "/runs", kind="job")["runs"] == []
+    assert got(api, "/runs", kind="job", name="broken")["runs"] == []
     whole = got(api, f"/runs/{runs.agent}")
     later = got(api, "/runs", since=whole["started_at"])["runs"]
     assert runs.agent in [run["id"] for run in later]
@@ -121,6 +126,52 @@ def test_a_text_is_checked_with_places_and_mends(api: httpx2.Client) -> None:
     assert [(edge["source"], edge["target"]) for edge in planned["graph"]["edges"]] == [("a", "b")]
 
 
+NAMED = """\
+name: x
+steps:
+  fine: {tool: "python:helpers.write", input: {who: Ada}}
+  misspelt: {tool: "python:helpers.wrote"}
+  missing: {tool: "python:nowhere.write"}
+  plain: {tool: search}
+  ours: {agent: geographer, input: hi}
+  nobody: {agent: nobody, input: hi}
+  inner: {workflow: letter.workflow.yaml, input: {whom: Ada}}
+  absent: {workflow: absent.workflow.yaml}
+  outside: {workflow: ../../outside.workflow.yaml}
+"""
+
+
+def test_names_are_looked_for_as_on_the_command_line(api: httpx2.Client, place: Path, store: Path) -> None:
+    (place / "named.workflow.yaml").write_text(NAMED)
+    command = [sys.executable, "-m", "agentnb", "workflow", "validate", "named.workflow.yaml", "--json"]
+    told = subprocess.run(command, cwd=place, env={**os.environ, "AGENTNB_STORE": str(store)}, capture_output=True, text=True, check=False)
+    found = api.post("/documents/validate", json={"text": NAMED, "file": "named.workflow.yaml"}).json()["findings"]
+    assert [finding["line"] for finding in found] == [4, 5, 6, 8, 9, 9, 10]
+    assert "has no 'wrote'" in found[0]["message"]
+    elsewhere = [finding for finding in json.loads(told.stdout)["findings"] if finding["line"] < 11]  # files outside aren't read for others
+    assert [(one["line"], one["severity"]) for one in found] == [(one["line"], one["severity"]) for one in elsewhere]
+
+
+def test_pipes_and_links_are_not_read(api: httpx2.Client, place: Path, tmp_path: Path) -> None:
+    os.mkfifo(place / "pipe.yaml")
+    (tmp_path / "outside.yaml").write_text("name: outside\nsteps: {a: {shell: {command: 'true'}}}\n")
+    (place / "link.yaml").symlink_to(tmp_path / "outside.yaml")
+    for name, reason in (("pipe.yaml", "a pipe"), ("link.yaml", "not in the server's folder")):
+        response = api.post("/runs", json={"file": name})
+        assert response.status_code == 400
+        assert reason in response.json()["detail"]
+        text = f"name: x\nsteps:\n  a: {{workflow: {name}, input: {{none: 1}}}}\n"
+        assert api.post("/documents/validate", json={"text": text, "file": "x.yaml"}).json() == {"ok": True, "findings": []}
+
+
+def test_checking_imports_nothing(api: httpx2.Client, place: Path) -> None:
+    (place / "loud.py").write_text("open('imported', 'w').close()\ndef f(): ...\n")
+    text = 'name: x\nsteps:\n  a: {tool: "python:loud.f"}\n  b: {tool: "python:loud.g"}\n'
+    found = api.post("/documents/validate", json={"text": text, "file": "x.yaml"}).json()["findings"]
+    assert [finding["line"] for finding in found] == [4]
+    assert not (place / "imported").exists()
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"\x00\xff", b"[]", b'{"text": "\\ud800"}', json.dumps({"text": "\0"}).encode(), b'{"text": ' + b'"x' * 5 + b'"}'],
@@ -128,6 +179,19 @@ def test_a_text_is_checked_with_places_and_mends(api: httpx2.Client) -> None:
 def test_bodies_that_are_none_are_problems(api: httpx2.Client, body: bytes) -> None:
     response = api.post("/documents/plan", content=body)
     assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("POST", "/runs/"), ("DELETE", "/a/b/c"), ("GET", "/")])
+def test_what_is_no_route_is_a_problem(api: httpx2.Client, method: str, path: str) -> None:
+    response = api.request(method, path)
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+    assert response.json()["detail"] == f"there is no such route: GET {API}/openapi.json lists them"
+    assert httpx2.request(method, f"{str(api.base_url).rstrip('/')}{path}", trust_env=False).status_code == 403
+
+
+def test_a_method_that_a_route_has_not_is_a_problem(api: httpx2.Client) -> None:
+    response = api.put("/runs", json={})
+    assert (response.status_code, response.headers["content-type"]) == (405, "application/problem+json")
 
 
 def test_a_text_that_is_too_large_is_refused(api: httpx2.Client) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from agentnb.adapters.sqlite import SQLiteStore
+from agentnb.config import load
 from agentnb.ports.store import FINAL, RunChange
+from agentnb.runtime.runtime import Runtime
 from agentnb.runtime.workflow_definitions import draft
 from agentnb.runtime.workflow_runs import queue
+from agentnb.server.keys import Key
+from agentnb.server.routing import Call
+from agentnb.server.runs import kept_run
+from agentnb.server.service import Service
 from agentnb.workflows.spec import adapter
 from tests.server.runs import Runs
 from tests.support.jupyter_server import jupyter_server, until
@@ -46,6 +54,21 @@ def test_a_run_outlives_the_server_that_started_it(folder: Path, tmp_path: Path)
     ):
         assert "event: workflow.completed" in iter_until(stream, "event: workflow.completed")
     reading.close()
+
+
+def test_a_key_is_kept_with_its_run_though_the_server_dies_before_it_answers(folder: Path, tmp_path: Path) -> None:
+    """What kill -9 between the run's row and the answer leaves: the row, and the key that is written with it."""
+    spec = adapter().validate_python({"name": "once", "steps": {"a": {"shell": {"command": "true"}}}})
+    runtime = Runtime(load(folder, store=tmp_path / "own"))
+    with closing(runtime):
+        asked = (runtime.store, "ada", "POST /runs", "k1", b"{}")
+        key = Key(*asked)
+        assert key.begin() is None
+        call = Call(Service(folder, "/x"), "ada", lambda action, resource: None, key)  # type: ignore[arg-type, return-value]
+        run = queue(runtime, draft(spec, folder), {}, also=lambda run: kept_run(call, run))
+        before = Key(*asked).begin()
+        assert before is not None
+        assert (before.status, before.location, json.loads(before.body)["id"]) == (202, f"/runs/{run.id}", run.id)
 
 
 def test_two_servers_do_nothing_twice(api: httpx2.Client, runs: Runs, store: Path, folder: Path) -> None:

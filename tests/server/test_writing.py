@@ -200,3 +200,20 @@ def test_the_server_takes_a_run_whose_process_was_killed(api: httpx2.Client, run
         process.kill()
     done = ended(api, run.id, "completed")
     assert done["attempt"] == 2
+
+
+def test_a_model_is_fetched_by_the_server(api: httpx2.Client) -> None:
+    assert api.post("/models/pull", json={"model": "openvino:nothing"}).status_code == 404
+    begun = api.post("/models/pull", json={"model": "smollm2-135m"})
+    assert (begun.status_code, begun.headers["location"]) == (202, f"{API}/models")
+    assert begun.json()["model"] == "openvino:smollm2-135m"
+
+    def ended_pull() -> dict[str, Any] | None:
+        (pull,) = [model["pull"] for model in api.get("/models").json()["models"] if model["name"] == "openvino:smollm2-135m"]
+        return pull if pull["status"] != "running" else None
+
+    pull = until(ended_pull)
+    assert pull["status"] == "failed"  # pip is told to use no index here
+    assert "try again" in pull["problem"]
+    assert api.post("/models/pull", json={"model": "smollm2-135m"}).json()["status"] == "running"
+    until(ended_pull)

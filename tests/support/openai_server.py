@@ -30,7 +30,7 @@ class Reply:
     """How one request is answered; what is left out is as in the default conversation.
 
     Attributes:
-        status: HTTP status; from 400 on the body is an error object with ``text`` and ``code``.
+        status: HTTP status; from 300 on the body is an error object with ``text`` and ``code``.
         body: Bytes instead of the JSON body, or, when the request wants a stream, instead of the whole event stream.
         events: Objects (or raw strings) of the event stream, each sent as one ``data:`` event, instead of the usual ones.
         message: The ``message`` object of the answer as it is.
@@ -244,7 +244,7 @@ class _Connection(asyncio.Protocol):
     def send(self, path: str, body: Mapping[str, Any], reply: Reply) -> None:
         if reply.cut == -1:
             self.transport.close()
-        elif reply.status >= 400:
+        elif reply.status >= 300:
             error = {"message": reply.text or "no luck", "type": "test", "code": reply.code}
             content = reply.body if reply.body is not None else json.dumps({"error": error})
             self.respond(reply.status, reply.headers, content, reply)

@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 
 from agentnb.errors import ConfigurationError, UnknownName
-from agentnb.jobs import documents, parameters, places
+from agentnb.jobs import documents, logs, parameters, places
 from agentnb.jobs.catalog import Catalog
 from agentnb.jobs.documents import JobSpecError
 from agentnb.jobs.retention import prune
@@ -160,11 +160,14 @@ def test_old_outputs_are_removed_and_runs_stay(tmp_path: Path, retention: dict[s
     from agentnb.ports.store import now
 
     store = current().store
+    logs.folder(current()).mkdir(parents=True)
     for number in range(4):
+        logs.file_of(current(), f"job_{number:04d}").write_text("said")
         file = tmp_path / f"{number}.ipynb"
         file.write_text("x")
         created = now() if number == 3 else f"2026-01-0{number + 1}T00:00:00.000000Z"
         store.write(Run(f"job_{number:04d}", "job", "j", "completed", output={"notebook": str(file)}, created_at=created))
-    prune(store, "j", Retention.model_validate(retention))
+    prune(current(), "j", Retention.model_validate(retention))
     assert sorted(path.name for path in tmp_path.glob("*.ipynb")) == [f"{number}.ipynb" for number in range(4 - left, 4)]
+    assert sorted(path.stem for path in logs.folder(current()).iterdir()) == [f"job_{number:04d}" for number in range(4 - left, 4)]
     assert len(store.runs(kind="job")) == 4

@@ -113,6 +113,10 @@ def test_interpolation() -> None:
     class Thing:
         size = 4
 
+        @property
+        def broken(self) -> str:
+            raise RuntimeError("no")
+
     names = {"city": "Rome", "thing": Thing()}
     text = 'In {city} {{city}} {thing.size} {"a": {"b": 1}} {x} def f(): {} {{ jinja }} {city!r} {0}'
     expected = 'In Rome {city} 4 {"a": {"b": 1}} {x} def f(): {} {{ jinja }} {city!r} {0}'
@@ -124,6 +128,8 @@ def test_interpolation() -> None:
     assert same == "{thing.siez}"
     assert "did you mean .size?" in warnings[0]
     assert interpolate("{city}", {"city": "{thing}", "thing": 1})[0] == "{thing}"
+    with pytest.raises(ConfigurationError, match=r"\{thing.broken\} can't be read: RuntimeError: no"):
+        interpolate("{thing.broken}", names)
 
 
 def test_cell_arguments(capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,6 +166,21 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOME_API_KEY")
     secrets.refresh()
     assert secrets.redact("abcdefgh-not-shaped") == "abcdefgh-not-shaped"
+
+
+def test_passwords_of_urls_are_masked() -> None:
+    assert (
+        secrets.redact("see https://bob:hunter2@host/x, or postgres://:pw@db") == "see https://[secret]@host/x, or postgres://[secret]@db"
+    )
+    assert secrets.to_json({"dsn": "redis://u:p@h:1"}) == secrets.plain_json({"dsn": "redis://u:p@h:1"}) == '{"dsn":"redis://[secret]@h:1"}'
+    for text in (
+        "https://host/~bob@home",
+        "git@host:path and https://host:80/x",
+        "https://a:1/b, bob@host",
+        "{'u': 'http://a:8', 'm': 'b@c'}",
+    ):
+        assert secrets.redact(text) == text
+    assert secrets.bare_url("https://bob:hunter2@[::1]:8/v1?key=k") == "https://[::1]:8/v1"
 
 
 def test_the_key_of_a_request_does_not_depend_on_order_or_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,8 +37,9 @@ QUESTIONS: dict[str, Callable[[SQLiteStore], Any]] = {
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_no_table_is_read_from_its_beginning_to_its_end(question: str) -> None:
-    store, asked = SQLiteStore(), []
+def test_no_table_is_read_from_its_beginning_to_its_end(question: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+    store = SQLiteStore(tmp_path)
     store.position()
     connection = store._connection
     assert connection is not None

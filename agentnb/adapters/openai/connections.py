@@ -21,9 +21,13 @@ _IDLE_SECONDS = 30.0
 
 
 def connect(base_url: str, key: str | None) -> AsyncOpenAI:
-    """A client without retries and time-outs of its own; behind a proxy of the environment it uses the usual pool."""
+    """A client without retries, time-outs and redirects of its own; behind a proxy of the environment it uses the usual pool.
+
+    A redirect isn't followed: it would take the prompt to a server that nobody named.
+    """
     proxied = getproxies().keys() & {"http", "https", "all"}
-    http = DefaultAsyncHttpxClient(timeout=None) if proxied else DefaultAsyncHttpxClient(timeout=None, transport=ConnectionStack())
+    transport = None if proxied else ConnectionStack()
+    http = DefaultAsyncHttpxClient(timeout=None, follow_redirects=False, transport=transport)
     return AsyncOpenAI(api_key=key or "none", base_url=base_url, max_retries=0, timeout=None, http_client=http)
 
 

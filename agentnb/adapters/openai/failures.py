@@ -7,10 +7,10 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 from agentnb.adapters.openai.wire import Garbled, ServerError
 from agentnb.errors import AgentNBError, ConfigurationError, ContextOverflow, ProviderError, RateLimited, UnknownModel
+from agentnb.secrets import bare_url
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 _SHOWN = 300
@@ -31,8 +31,7 @@ class Failures:
     """Explains the errors of one server."""
 
     def __init__(self, base_url: str, key: str | None) -> None:
-        parts = urlsplit(base_url)
-        self._where = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+        self._where = bare_url(base_url)
         self._key = key
 
     def explain(self, error: Exception, model: str, timeout: float) -> AgentNBError | None:
@@ -69,6 +68,9 @@ class Failures:
         said, code = self._clean(_message(body)), _code(body)
         spent = any(word in code for word in _QUOTA)
         told = f"{self._where} answered {status}: {said}"
+        if 300 <= status < 400:
+            to = self._clean(bare_url(headers.get("location", ""))) or "nowhere"
+            return ConfigurationError(f"{self._where} redirects to {to}, which isn't followed: set base_url to the server that is meant")
         if status in {401, 403}:
             return ConfigurationError(f"{told}. {self._key_advice()}")
         if status == 404:

@@ -207,3 +207,66 @@ export interface RunDiff {
   diverged: string;
   steps: StepDiff[];
 }
+
+/** One thing that is wrong with a file; line and column count from 1. */
+export interface Finding {
+  line: number;
+  column: number;
+  field: string;
+  message: string;
+  mend: string;
+}
+
+/** A job of a file. */
+export interface Job {
+  name: string;
+  /** Whether it can be run. */
+  ok: boolean;
+  file: string;
+  description: string;
+  source: string;
+  kind: 'notebook' | 'workflow';
+  starts: 'cron' | 'event' | 'after' | 'manual';
+  trigger: string;
+  timezone: string;
+  /** When it is due next. */
+  next: string[];
+  /** Newest first. */
+  last_runs: LastRun[];
+  findings: Finding[];
+}
+
+export interface JobPage {
+  jobs: Job[];
+  /** Where they are searched for. */
+  folder: string;
+  next: string;
+}
+
+/** A job with what it may be given, and what its file gives. */
+export interface JobDetail extends Job {
+  parameters: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  values: Readonly<Record<string, unknown>>;
+}
+
+export interface JobRun extends Run {
+  trigger: string;
+  output: string;
+  /** Where the output is in the server's folder; empty where it isn't there. */
+  output_path: string;
+}
+
+export interface JobRunPage {
+  runs: JobRun[];
+  next: string;
+}
+
+/** A time at which a job was due. */
+export interface Firing {
+  trigger: string;
+  position: number;
+  at: string;
+  status: string;
+  run_id: string;
+  note: string;
+}

@@ -4,6 +4,9 @@ import type { Finding } from './findings';
 import type { Check, EditorStore } from './store';
 import { useEditor } from './useEditor';
 
+/** What stands before the words where there is no finding, or none yet. */
+const UNFOUND: Record<Check['state'], string> = { checking: '◐', checked: '✓', failed: '!' };
+
 /** All that is wrong with the workflow, each with its place and its mend. */
 export function Problems({ store }: { store: EditorStore }): JSX.Element {
   const { findings, check } = useEditor(store);
@@ -19,10 +22,10 @@ export function Problems({ store }: { store: EditorStore }): JSX.Element {
         aria-expanded={open && findings.length > 0}
         disabled={!findings.length}
         data-testid="problems-summary"
-        data-severity={errors ? 'error' : warnings ? 'warning' : 'none'}
+        data-severity={errors ? 'error' : warnings ? 'warning' : check.state}
         onClick={() => setOpen(!open)}
       >
-        <span aria-hidden="true">{errors ? '✕' : warnings ? '!' : '✓'}</span> {said || unfound(check)}
+        <span aria-hidden="true">{errors ? '✕' : warnings ? '!' : UNFOUND[check.state]}</span> {said || unfound(check)}
         {findings.length > 0 && <span aria-hidden="true">{open ? ' ▾' : ' ▸'}</span>}
       </button>
       {open && findings.length > 0 && (

@@ -149,6 +149,8 @@ interface Tab {
   body: ReactNode;
 }
 
+const ENDED = new Set(['completed', 'failed', 'cancelled', 'skipped', 'replayed']);
+
 function tabsOf(found: NodeDetails, node: GraphNode, actions: GraphActions, onPart: (part: string) => void): Tab[] {
   const tabs: Tab[] = [];
   if (found.question && actions.answer) {
@@ -162,7 +164,8 @@ function tabsOf(found: NodeDetails, node: GraphNode, actions: GraphActions, onPa
     tabs.push({ name: 'parts', title: 'Items', count: found.count, body: <Parts found={found} onPart={onPart} /> });
   }
   if (found.step) {
-    tabs.push({ name: 'output', title: 'Output', body: <Value shown={found.output ?? null} none="No output yet." /> });
+    const none = ENDED.has(found.status) ? 'It gave no output.' : 'No output yet.';
+    tabs.push({ name: 'output', title: 'Output', body: <Value shown={found.output ?? null} none={none} /> });
     tabs.push({ name: 'input', title: 'Input', body: <Value shown={found.input ?? null} none="It takes no input." /> });
   }
   if (found.parts.length > 1 && !node.fan && !found.part) {

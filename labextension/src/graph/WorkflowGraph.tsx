@@ -82,6 +82,18 @@ export function WorkflowGraph(props: WorkflowGraphProps): ReactElement {
     offered.current = first;
   }, [answers, asked, select, view.selected]);
 
+  // JupyterLab's commands with Ctrl or Cmd go on working here, such as to save; its single letters, which cut cells, must not.
+  useEffect(() => {
+    const before = (event: globalThis.KeyboardEvent): void => {
+      if (event.target instanceof Node && root.current?.contains(event.target)) {
+        const isCommand = (event.ctrlKey || event.metaKey) && event.key !== 'Enter';
+        root.current.toggleAttribute('data-lm-suppress-shortcuts', !isCommand);
+      }
+    };
+    window.addEventListener('keydown', before, true); // before JupyterLab, which listens at the document
+    return () => window.removeEventListener('keydown', before, true);
+  }, []);
+
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === 'Escape' && view.selected) {
       event.stopPropagation();

@@ -34,6 +34,7 @@ export interface Step {
 export type Steps = ReadonlyMap<string, Step>;
 
 const AGENT_STEP = /^agent\.(model|tool|approval)_/;
+const JOB_CELL = /^job\.cell_(started|completed|failed)$/;
 const WORKFLOW_STEP = /^workflow\.step_(started|waiting|completed|failed|skipped|cancelled|retrying)$/;
 
 /**
@@ -50,7 +51,9 @@ export function withEvents(steps: Steps, events: readonly JournalEvent[]): Steps
       ? agentStep(event, before)
       : WORKFLOW_STEP.test(event.type)
         ? workflowStep(event, before)
-        : null;
+        : JOB_CELL.test(event.type)
+          ? jobCell(event, before)
+          : null;
     if (step) {
       result ??= new Map(steps);
       result.set(step.id, step);
@@ -133,6 +136,32 @@ function workflowStep(event: JournalEvent, before: Step | undefined): Step {
     source: text(data.source),
     replayed: Boolean(data.source),
     spans: status === 'skipped' ? (before?.spans ?? []) : spansAfter(before, event, status, attempts, durationMs),
+  };
+}
+
+/** A cell of a job's notebook; its outputs are in the notebook. */
+function jobCell(event: JournalEvent, before: Step | undefined): Step {
+  const { data } = event;
+  const status = text(data.status);
+  const attempts = number(data.attempt) || 1;
+  const durationMs = number(data.execution_time_ms);
+  const error = text(data.error);
+  return {
+    id: event.step_id,
+    kind: 'cell',
+    name: text(data.source),
+    status,
+    reason: '',
+    durationMs,
+    attempts,
+    input: null,
+    output: null,
+    error: error ? { type: '', message: error } : null,
+    usage: {},
+    child: '',
+    source: '',
+    replayed: data.restored === true,
+    spans: spansAfter(before, event, status, attempts, durationMs),
   };
 }
 

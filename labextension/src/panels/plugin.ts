@@ -64,6 +64,8 @@ export const panelsPlugin: JupyterFrontEndPlugin<IPanels> = {
     });
     services.opener = (panel, args) => void app.commands.execute(OPEN_PANEL, { ...args, panel });
 
+    services.fileOpener = path => void app.commands.execute('docmanager:open', { path });
+
     panels.added.connect((_, panel) => {
       if (panel.rank !== undefined) {
         const args = { panel: panel.id };

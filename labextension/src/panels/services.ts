@@ -24,6 +24,9 @@ export class Services {
   /** Opens a panel; the frame puts it here. */
   opener: (panel: string, args: PanelArgs) => void = () => undefined;
 
+  /** Opens a file of the server's folder; the frame puts it here. */
+  fileOpener: (path: string) => void = () => undefined;
+
   readonly settingsChanged = new Signal<this, void>(this);
 
   /**
@@ -38,6 +41,8 @@ export class Services {
   ) {}
 
   readonly open = (panel: string, args: PanelArgs = {}): void => this.opener(panel, args);
+
+  readonly openFile = (path: string): void => this.fileOpener(path);
 }
 
 export const IServices = new Token<Services>(

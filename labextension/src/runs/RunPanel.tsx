@@ -1,7 +1,7 @@
 import { Button } from '@jupyterlab/ui-components';
 import { JSX, useEffect, useState } from 'react';
 
-import { RunDetail } from '../api/types';
+import { Run, RunDetail } from '../api/types';
 import { Problem } from '../api/client';
 import { shortId } from '../format';
 import { Followed, useRun } from '../live/hooks';
@@ -16,6 +16,7 @@ import { Ago, Took } from '../ui/Time';
 import { cancelRun, deleteRun, rerun, resumeRun } from './actions';
 import { EventList } from './EventList';
 import { GraphTab } from './GraphTab';
+import { LogTab } from './LogTab';
 import { QuestionCard } from './QuestionCard';
 import { ReportTab } from './ReportTab';
 import { RunSheet, StepSheet, UsageFacts } from './StepSheet';
@@ -28,6 +29,7 @@ const WORKFLOW_TABS = [
   { id: 'report', title: 'Report' },
 ];
 const AGENT_TABS = WORKFLOW_TABS.filter(tab => tab.id === 'timeline' || tab.id === 'events');
+const TABS = { workflow: WORKFLOW_TABS, agent: AGENT_TABS, job: [...AGENT_TABS, { id: 'log', title: 'Log' }] };
 
 /** One run: what it is, what it waits for, its steps on a time axis, its graph, events and report. */
 export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element {
@@ -54,7 +56,7 @@ export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element
       <Skeleton rows={10} />
     );
   }
-  const tabs = run.kind === 'workflow' ? WORKFLOW_TABS : AGENT_TABS;
+  const tabs = TABS[run.kind];
   const tab = tabs.some(found => found.id === args.tab) ? (args.tab ?? '') : 'timeline';
   return (
     <div className="agentnb-run" data-testid="agentnb-run" data-status={run.status}>
@@ -73,6 +75,7 @@ export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element
       )}
       {tab === 'graph' && <GraphTab run={run} followed={followed} />}
       {tab === 'events' && <EventList events={followed.events} complete={followed.complete} />}
+      {tab === 'log' && <LogTab run={run} />}
       {tab === 'report' && <ReportTab run={run} />}
     </div>
   );
@@ -127,6 +130,7 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
     setBusy(true);
     void work.finally(() => setBusy(false));
   };
+  const begun = (made: Run): void => open('run', { run: made.id, name: made.name });
   const ended = isFinal(run.status);
   const lost = run.reason === 'lost';
   const refused = 'The server’s authorizer refuses this to you';
@@ -142,7 +146,7 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
             minimal
             disabled={busy || !mayChange}
             title={mayChange ? 'Go on after its last finished step' : refused}
-            onClick={() => act(resumeRun(client, live, run.id))}
+            onClick={() => act(resumeRun(client, live, run.id, begun))}
             data-testid="agentnb-resume"
           >
             Resume
@@ -166,7 +170,7 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
             minimal
             disabled={busy || !mayChange}
             title={mayChange ? 'Run it again as a new run; what is the same is taken over' : refused}
-            onClick={() => act(rerun(client, live, run.id, made => open('run', { run: made.id, name: made.name })))}
+            onClick={() => act(rerun(client, live, run.id, begun))}
             data-testid="agentnb-rerun"
           >
             Run again

@@ -12,11 +12,16 @@ export async function cancelRun(client: Client, live: Live, id: string): Promise
   });
 }
 
-/** Goes on with a run whose process is gone; the server starts one for it. */
-export async function resumeRun(client: Client, live: Live, id: string): Promise<void> {
+/** Goes on with a run whose process is gone; the server starts one for it. Of a job, that is a new run. */
+export async function resumeRun(client: Client, live: Live, id: string, onBegun: (run: Run) => void): Promise<void> {
   await said(async () => {
-    await client.post(`/runs/${part(id)}/resume`);
-    await live.read(id);
+    const run = await client.post<Run>(`/runs/${part(id)}/resume`);
+    if (run.id === id) {
+      await live.read(id);
+    } else {
+      live.learn([run]);
+      onBegun(run);
+    }
   });
 }
 
@@ -46,7 +51,7 @@ export async function deleteRun(client: Client, live: Live, id: string, name: st
 }
 
 /** Does something, and says what went wrong. */
-async function said(work: () => Promise<void>): Promise<void> {
+export async function said(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (reason) {

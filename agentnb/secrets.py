@@ -39,9 +39,13 @@ def refresh() -> None:
     found = {value for name, value in os.environ.items() if len(value) >= 8 and _NAMES.search(name) and not os.path.exists(value)}  # noqa: PTH110
     if {*_values} != found | _learned:
         _values = tuple(sorted(found | _learned, key=len, reverse=True))
-        _traces = tuple(
-            {trace for value in _values for trace in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])}
-        )
+        _traces = tuple(sorted({trace for value in _values for trace in _written(value)}, key=len, reverse=True))
+
+
+def _written(value: str) -> tuple[str, ...]:
+    """The value, and as it stands in JSON, in source code, and in JSON that holds source code, as a notebook does."""
+    escaped = json.dumps(value)[1:-1]
+    return value, escaped, json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(escaped)[1:-1]
 
 
 def learn(value: str) -> None:
@@ -53,9 +57,9 @@ def learn(value: str) -> None:
 
 def redact(text: str) -> str:
     """The text with every known secret replaced by ``[secret]``; what has none comes back as it is."""
-    for value in _values:
-        if value in text:
-            text = text.replace(value, MASK)
+    for trace in _traces:
+        if trace in text:
+            text = text.replace(trace, MASK)
     return _shape.sub(MASK, text) if _marked(text) else text
 
 
@@ -77,6 +81,17 @@ def to_json(value: Any, *, sort_keys: bool = False) -> str:
     except (ValueError, TypeError, RecursionError):
         return _dumps(_cleaned(value, 0), sort_keys)
     return _dumps(_cleaned(value, 0), sort_keys) if _suspicious(text) else text
+
+
+def clean_document(text: str) -> str:
+    """A JSON document, such as a notebook, without secrets; one that has none, or is no JSON, comes back as it is."""
+    if not _suspicious(text):
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return redact(text)
+    return json.dumps(_cleaned(found, 0), indent=1, ensure_ascii=False) + "\n"
 
 
 _ENCODERS = {

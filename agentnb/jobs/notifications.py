@@ -63,6 +63,8 @@ def send(runtime: Runtime, notice: Notice, run: Run, known: Mapping[str, Any]) -
         raise
     except AgentNBError as error:
         raise NotTold(redact(str(error))) from None
+    except Exception as error:
+        raise NotTold(redact(f"it can't be sent ({type(error).__name__}: {error})")) from error
 
 
 def _outcome(run: Run) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from agentnb import secrets
 from agentnb.errors import ExecutionError
 
 _ATTEMPTS = 3
@@ -18,7 +19,7 @@ class OutputLost(ExecutionError):
 
 
 class OutputFile:
-    """The place of one run's output.
+    """The place of one run's output, from which secrets are kept out: it may go to a bucket, or be an artifact of a CI.
 
     Args:
         place: An absolute path, or a URL that papermill can write: ``s3://``, ``gs://``, ``abs://``.
@@ -55,7 +56,7 @@ class OutputFile:
 
     def save(self, text: str) -> None:
         """Write what there is so far; where that isn't possible now, it is tried again the next time."""
-        self._text = text
+        self._text = text = secrets.clean_document(text)
         try:
             write_whole(self.local, text)
             self.problem = None

@@ -87,8 +87,13 @@ def source_hashes(source: Path) -> dict[str, str]:
         data = source.read_bytes()
         if source.suffix != ".ipynb":
             return {source.name: hashlib.sha256(data).hexdigest()}
-        return hashes_of(json.loads(data)["cells"])
+        notebook = json.loads(data)
+        if not isinstance(notebook["metadata"], dict) or not all(isinstance(cell["metadata"], dict) for cell in notebook["cells"]):
+            raise TypeError("its metadata is no mapping")
+        return hashes_of(notebook["cells"])
     except OSError as error:
         raise ConfigurationError(f"{source} can't be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"{source} is no notebook: {error}") from None
+        raise ConfigurationError(
+            f"{source} is no notebook: {type(error).__name__}: {error}. Open it in JupyterLab and save it again"
+        ) from None

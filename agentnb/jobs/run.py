@@ -24,6 +24,7 @@ from agentnb.jobs.journal import JobJournal, Listener
 from agentnb.jobs.output import OutputFile
 from agentnb.ports.model import canonical
 from agentnb.ports.store import Definition, Firing, Run
+from agentnb.secrets import MASK, to_json
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
@@ -104,7 +105,9 @@ def prepare(runtime: Runtime, job: Job, request: Request) -> Prepared:
     zone = spec.schedule.timezone if spec.schedule else "UTC"
     known = places.values(job.name, run_id, request.moment or time.time(), zone, request.trigger)
     environment = {**os.environ, **spec.env}
-    given = {**places.fill(spec.parameters, known, environment), **(earlier.input["parameters"] if earlier else {}), **request.parameters}
+    given = {**places.fill(spec.parameters, known, environment), **request.parameters}
+    if earlier:
+        given = {**given, **_taken_over(earlier, given), **request.parameters}
     _check_parameters(job, given)
     hashes = resume.source_hashes(job.source)
     past = resume.past_of(runtime, earlier, job.source, request.redo) if earlier else Past()
@@ -118,6 +121,23 @@ def _template(job: Job, request: Request) -> str:
     if asked is None:
         return job.spec.output_template
     return f"{asked}${{name}}/${{run.id}}.{'ipynb' if job.spec.is_notebook else 'json'}" if asked.endswith("/") else asked
+
+
+def _taken_over(earlier: Run, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the run that is gone on with; a secret, which no run keeps, must be given again.
+
+    Raises:
+        CannotResume: One is not.
+    """
+    found: dict[str, Any] = {}
+    for name, value in earlier.input["parameters"].items():
+        if MASK not in to_json(value):
+            found[name] = value
+        elif name not in given or to_json(given[name]) != to_json(value):
+            raise resume.CannotResume(
+                f"run {earlier.id} had a secret in its parameter {name}, which isn't kept: give it again, -p {name}=…"
+            )
+    return found
 
 
 def _check_parameters(job: Job, given: Mapping[str, Any]) -> None:

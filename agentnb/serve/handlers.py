@@ -168,7 +168,11 @@ class Handler(RequestHandler):
         log.info("request", extra={"facts": {**facts, **self.facts}})
 
     def _check_host(self) -> None:
-        name = urlsplit(f"//{self.request.headers.get('Host', '')}").hostname or ""
+        given = self.request.headers.get("Host", "")
+        try:
+            name = urlsplit(f"//{given}").hostname or ""
+        except ValueError:
+            raise Refused(400, f"{given!r} is no name of a host", "wrong_host") from None
         if self.service.hosts and name not in self.service.hosts:
             raise Refused(421, f"this server isn't called {name!r}: name it with --allow-host", "wrong_host")
 

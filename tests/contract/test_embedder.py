@@ -12,7 +12,8 @@ import pytest
 
 import agentnb as anb
 from agentnb.adapters.openai import OpenAIProvider
-from agentnb.adapters.openvino import OpenVINOProvider, wordpiece
+from agentnb.adapters.openvino import OpenVINOProvider
+from agentnb.adapters.openvino.embedder import tokenizer as tokenizer_of
 from agentnb.errors import ConfigurationError, PolicyDenied, UnknownModel
 from agentnb.ports.model import Embedder
 from tests.support.openai_server import OpenAIServer
@@ -97,7 +98,7 @@ def test_words_are_cut_as_the_original_cuts_them() -> None:
     """The numbers are those of the tokenizer that was trained with the model."""
     import openvino
 
-    tokenizer = openvino.compile_model(wordpiece.tokenizer(16), "CPU")
+    tokenizer = openvino.compile_model(tokenizer_of(16), "CPU")
     found = tokenizer(["Hello, Zürich! unaffable 東京 [MASK]\n a\tb", "[sep] [CLS]x", "x " * 400])
     rows = next(value for output, value in found.items() if output.get_any_name() == "input_ids").tolist()
     assert rows[0][:14] == [101, 7592, 1010, 10204, 999, 14477, 20961, 3468, 1879, 1755, 103, 1037, 1038, 102]

@@ -140,3 +140,10 @@ def test_a_mail_goes_to_the_server_of_the_environment(runtime: Runtime, monkeypa
         thread.join()
     assert "Subject: daily: failed" in mails[0]
     assert "cell 2: boom" in mails[0]
+
+
+@pytest.mark.parametrize("server", ["smtp://mail.example.org:abc", "smtp://me:a[b@mail.example.org", "smtp://127.0.0.1:1"])
+def test_whatever_is_wrong_with_a_mail_is_said_and_ends_no_job(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, server: str) -> None:
+    monkeypatch.setenv("AGENTNB_SMTP", server)
+    with pytest.raises(NotTold):
+        send(runtime, Notice.model_validate({"email": {"to": "team@example.org"}}), ENDED, KNOWN)

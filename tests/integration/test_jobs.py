@@ -18,6 +18,7 @@ import nbformat
 import psutil
 import pytest
 
+from agentnb import secrets
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.jobs import run as running
 from agentnb.jobs.catalog import Catalog
@@ -111,6 +112,15 @@ def test_a_missing_notebook_a_missing_secret_and_a_missing_kernel(folder: Path) 
     assert ended.status == "failed"
     assert "the kernel 'no-such-kernel' is not installed here" in str(error)
     assert texts(output(ended)) == [""]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"cells": [{"cell_type": "code"}]}', '{"cells": [{}], "metadata": {}}', '{"cells": 1}'])
+def test_what_is_no_notebook_is_refused_before_anything_runs(folder: Path, text: str) -> None:
+    job(folder)
+    (folder / "j.ipynb").write_text(text)
+    with pytest.raises(ConfigurationError, match="j.ipynb"):
+        run(folder)
+    assert not current().runs(kind="job")
 
 
 def test_a_kernel_that_dies_fails_the_job_and_the_notebook_says_so(folder: Path) -> None:
@@ -252,6 +262,30 @@ def test_what_cannot_be_resumed_is_refused(folder: Path) -> None:
     again, error = run(folder, resume="", redo=(2,))
     assert "AssertionError" in str(error)
     assert again.status == "failed"
+
+
+def test_a_secret_is_neither_kept_nor_lost_by_a_resumption(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = 'quoted"and-very-secret'
+    monkeypatch.setenv("HOOK_TOKEN", secret)
+    secrets.refresh()
+    checked = "import os\nprint(token)\nassert os.path.exists('go') and token == os.environ['HOOK_TOKEN']"
+    job(folder, ("token = ''", "parameters"), checked, parameters={"token": "${env.HOOK_TOKEN}"})
+    ended, _ = run(folder)
+    written = Path(output(ended)).read_text()
+    assert "[secret]" in written
+    assert "very-secret" not in written
+    nbformat.validate(nbformat.read(output(ended), 4))
+    (folder / "go").touch()
+    _, error = run(folder, resume="")
+    assert error is None
+    job(folder, ("token = ''", "parameters"), checked)
+    (folder / "go").unlink()
+    ended, _ = run(folder, parameters={"token": secret})
+    with pytest.raises(CannotResume, match="secret in its parameter token, which isn't kept: give it again"):
+        run(folder, resume="")
+    (folder / "go").touch()
+    _, error = run(folder, resume="", parameters={"token": secret})
+    assert error is None
 
 
 def test_a_killed_process_is_lost_and_can_be_resumed(folder: Path) -> None:

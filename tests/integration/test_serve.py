@@ -382,6 +382,7 @@ def test_a_provider_that_fails_is_a_server_error(client: openai.OpenAI) -> None:
 def test_other_names_pages_and_kinds_are_turned_away(server: Server) -> None:
     body = json.dumps({"model": MODEL, "messages": ask("Hi"), "max_tokens": 1}).encode()
     assert post(server, body, Host="attacker.example")[0] == 421
+    assert post(server, body, Host="[::1")[0] == 400
     assert post(server, body, Origin="https://attacker.example")[0] == 403
     assert post(server, body, Content_Type="text/plain")[0] == 415
     assert post(server, body, Host="localhost:1")[0] == 200

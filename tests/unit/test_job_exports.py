@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -160,6 +161,8 @@ def test_what_cannot_be_exported(catalog: Catalog) -> None:
         export(catalog, "crontab", ["heard"])
     with pytest.raises(ConfigurationError, match="by-hand has no schedule"):
         export(catalog, "kubernetes", ["by-hand"])
+    with pytest.raises(ConfigurationError, match="by-hand has no schedule"):
+        export(catalog, "crontab", ["by-hand"])
     with pytest.raises(ConfigurationError, match="no target 'cron'"):
         export(catalog, "cron")
     with pytest.raises(ConfigurationError, match="--set imgae: Did you mean image"):
@@ -168,6 +171,36 @@ def test_what_cannot_be_exported(catalog: Catalog) -> None:
     for target in TARGETS.keys() - {"systemd"}:
         with pytest.raises(ConfigurationError, match="has seconds"):
             export(Catalog.of(catalog.folder), target, ["s"])
+
+
+@pytest.mark.parametrize("target", ["airflow", "kubernetes"])
+def test_jobs_that_would_take_each_others_place_are_refused(catalog: Catalog, target: str) -> None:
+    for name in ("a-b", "a_b"):
+        (catalog.folder / f"{name}.json").write_text(json.dumps({"name": name, "notebook": "n.ipynb", "schedule": {"cron": "0 0 * * *"}}))
+    with pytest.raises(ConfigurationError, match="a-b and a_b would both be called"):
+        export(Catalog.of(catalog.folder), target, ["a-b", "a_b"])
+
+
+def test_the_installer_of_a_job_without_a_timer_works(catalog: Catalog, tmp_path: Path) -> None:
+    """With a systemctl that does nothing, since there is no systemd of a user here."""
+    write(export(catalog, "systemd", ["by-hand"]), tmp_path / "units")
+    (tmp_path / "systemctl").write_text("#!/bin/sh\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    environment = {"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run([str(tmp_path / "units" / "install.sh")], env=environment, check=True)
+    assert [path.name for path in (tmp_path / ".config/systemd/user").iterdir()] == ["agentnb-by-hand.service"]
+
+
+@pytest.mark.parametrize("target", ["github-actions", "gitlab-ci"])
+def test_a_folder_with_blanks_is_one_word(catalog: Catalog, target: str) -> None:
+    blank = catalog.folder.rename(catalog.folder.with_name("my jobs"))
+    text = "".join(export(Catalog.of(blank), target, ["daily"]).values())
+    assert text.count("--dir 'my jobs'") == text.count("--dir ") > 0
+
+
+def test_secrets_stay_out_of_an_image_whoever_builds_it(catalog: Catalog) -> None:
+    """A name that podman and docker both read, and beside the file wherever that lies."""
+    assert "agentnb.env" in export(catalog, "kubernetes")["Containerfile.dockerignore"].splitlines()
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "America/New_York"])

@@ -192,6 +192,23 @@ def context(path: Path) -> int:
         return 0
 
 
+def properties(folder: Path, device: str) -> dict[str, Any]:
+    """What OpenVINO has to be told so that the model computes on that device as the gate of ``agentnb optimize`` judged it; nothing for a
+    folder that it has not written, or for another device.
+
+    Raises:
+        ConfigurationError: The folder's ``agentnb.json`` is damaged.
+    """
+    file = folder / "agentnb.json"
+    if not file.is_file():
+        return {}
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return dict(told["properties"]) if told["device"] == device else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{file} can't be read ({type(error).__name__}: {error}): optimize the model again") from None
+
+
 def template(path: Path) -> str:
     """The chat template of an IR folder or a GGUF file; empty where there is none that can be read."""
     try:

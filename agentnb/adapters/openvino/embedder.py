@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import threading
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from agentnb import telemetry
-from agentnb.adapters.openvino import wordpiece
+from agentnb import telemetry, wordpiece
 from agentnb.errors import MissingExtra, ProviderError
 from agentnb.ports.model import ModelInfo
 
@@ -21,6 +23,9 @@ _LONGEST = 256
 """Tokens that the model was trained to read; what comes after them in a text has no influence."""
 
 _BATCH = 32
+_TOKENIZER = "data/bert-uncased.json.gz"
+"""Of BERT's uncased models, as a tokenizer.json, for the wheel has none; the vocabulary is Google's, under Apache-2.0:
+https://github.com/google-research/bert."""
 
 
 class MiniLMEmbedder:
@@ -76,7 +81,7 @@ class MiniLMEmbedder:
             self._loaded = self._loaded or _load()
             tokenizer, model = self._loaded
             tokens = tokenizer(readable)
-            inputs = {output.get_any_name(): np.asarray(value, dtype=np.int64) for output, value in tokens.items()}
+            inputs = {output.get_any_name(): value for output, value in tokens.items()}
             states = next(iter(model(inputs).values()))
         except RuntimeError as error:
             raise ProviderError(f"OpenVINO failed to embed: {error}") from error
@@ -111,6 +116,12 @@ def _file() -> Path | None:
     return Path(str(found.origin)).with_name("model.onnx") if found else None
 
 
+def tokenizer(longest: int = _LONGEST) -> Any:
+    """The model's tokenizer, which cuts texts off after so many tokens; see ``wordpiece.tokenizer``."""
+    described = gzip.decompress(files("agentnb.adapters.openvino").joinpath(_TOKENIZER).read_bytes())
+    return wordpiece.tokenizer(json.loads(described), longest)
+
+
 def _load() -> tuple[Any, Any]:
     file = _file()
     if file is None:
@@ -119,4 +130,4 @@ def _load() -> tuple[Any, Any]:
     import openvino
 
     core = openvino.Core()
-    return core.compile_model(wordpiece.tokenizer(_LONGEST), "CPU"), core.compile_model(file, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+    return core.compile_model(tokenizer(), "CPU"), core.compile_model(file, "CPU", {"PERFORMANCE_HINT": "LATENCY"})

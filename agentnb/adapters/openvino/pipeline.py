@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentnb.adapters.openvino import genai, prompts
+from agentnb.adapters.openvino import catalog, genai, prompts
 from agentnb.adapters.openvino.calls import Call
 from agentnb.adapters.openvino.generation import Generation
 from agentnb.adapters.openvino.text import Detokeniser, Stops
@@ -111,7 +111,9 @@ class Engine:
         scheduler.cache_size = self._options.cache_gb
         scheduler.max_num_batched_tokens = self._options.batch_tokens
         scheduler.enable_prefix_caching = True
-        properties = {"INFERENCE_NUM_THREADS": self._options.threads} if self._options.threads else {}
+        properties = catalog.properties(folder, self._options.device)
+        if self._options.threads:
+            properties["INFERENCE_NUM_THREADS"] = self._options.threads
         try:
             self._pipeline = package.ContinuousBatchingPipeline(str(folder), scheduler, self._options.device, properties)
         except RuntimeError as error:

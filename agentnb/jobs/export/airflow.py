@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from agentnb.jobs.documents import Job
-from agentnb.jobs.export.plan import HEADER, Plan, Unit
+from agentnb.jobs.export.plan import HEADER, Plan, Unit, distinct
 from agentnb.jobs.export.times import fields_of, five
 
 _START = '''"""{header}."""
@@ -40,6 +40,7 @@ with DAG(
 
 def files(plan: Plan) -> dict[str, str]:
     """A file for the folder of DAGs for each job, with those that run after it as tasks behind it."""
+    distinct(plan.jobs(), _id)
     return {f"agentnb_{_id(unit.job.name)}.py": _dag(plan, unit) for unit in plan.units}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 
+from agentnb.errors import ConfigurationError
 from agentnb.jobs.export.plan import HEADER, Plan, Unit
 from agentnb.jobs.export.times import fields_of, five, offsets_of
 
@@ -20,6 +21,8 @@ def files(plan: Plan) -> dict[str, str]:
         "",
     ]
     for unit in plan.units:
+        if not unit.cron:
+            raise ConfigurationError(f"{unit.job.name} has no schedule: give it schedule: {{cron: …}}")
         lines += [f"# {unit.job.name}: {unit.cron} {unit.timezone}{_after(unit)}", _line(plan, unit), ""]
     return {"agentnb.crontab": "\n".join(lines)}
 

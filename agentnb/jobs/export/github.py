@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from agentnb.jobs.documents import Job
@@ -42,7 +43,7 @@ def _job(plan: Plan, unit: Unit, job: Job, guard: str) -> dict[str, Any]:
     needs = {"needs": [_id(name) for name in unit.needs(job)]} if unit.needs(job) else {}
     limit = {"timeout-minutes": max(int(job.spec.job_timeout // 60) + 10, 11)} if job.spec.job_timeout else {}
     secrets = {name: f"${{{{ secrets.{name} }}}}" for name in job.spec.secrets}
-    place = f"{job.name} --dir {plan.place}"
+    place = f"{job.name} --dir {shlex.quote(plan.place)}"
     run = {"name": "Run", "run": f"{plan.command()} jobs run {place}", "env": {"AGENTNB_STORE": "${{ runner.temp }}/agentnb", **secrets}}
     look: list[dict[str, Any]] = []
     if guard and job is unit.job:

@@ -48,7 +48,7 @@ def _job(plan: Plan, unit: Unit, job: Job) -> dict[str, Any]:
         **overlap,
         "script": [
             *([f"echo {shlex.quote(secrets.strip())}"] if secrets else []),
-            f"{plan.command()} jobs run {job.name} --dir {plan.place}",
+            f"{plan.command()} jobs run {job.name} --dir {shlex.quote(plan.place)}",
         ],
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentnb.errors import ConfigurationError
 from agentnb.jobs.documents import WRITABLE
-from agentnb.jobs.export.plan import HEADER, Plan, Unit
+from agentnb.jobs.export.plan import HEADER, Plan, Unit, distinct
 from agentnb.jobs.export.times import fields_of, five
 from agentnb.workflows.documents.editing import dump
 
@@ -20,10 +20,11 @@ def files(plan: Plan) -> dict[str, str]:
     """``Containerfile``, its ignore file, and one manifest with everything else."""
     if plan.options.bucket and not plan.options.bucket.startswith(WRITABLE):
         raise ConfigurationError(f"--set bucket={plan.options.bucket}: write {', '.join(WRITABLE)}")
+    distinct((unit.job for unit in plan.units), _name)
     documents = [*([] if plan.options.bucket else [_claim(plan)]), *(_cron_job(plan, unit) for unit in plan.units)]
     return {
         "Containerfile": _containerfile(plan),
-        ".containerignore": f".agentnb\n.venv\n.git\nagentnb.env\n{plan.place}/runs\n",
+        "Containerfile.dockerignore": f".agentnb\n.venv\n.git\nagentnb.env\n{plan.place}/runs\n",
         "agentnb-jobs.yaml": f"# {HEADER}\n" + "---\n".join(map(dump, documents)),
     }
 
@@ -32,7 +33,7 @@ def _containerfile(plan: Plan) -> str:
     bucket = {"s3": "boto3", "gs": "gcsfs", "abs": "azure-storage-blob azure-identity"}.get(plan.options.bucket.partition("://")[0], "")
     extra = f"RUN pip install --no-cache-dir {bucket}\n" if bucket else ""
     return (
-        f"# {HEADER}\n# Build it in {plan.project.name}: podman build -t {plan.options.image} -f Containerfile .\n"
+        f"# {HEADER}\n# Build it in {plan.project.name}: podman build -t {plan.options.image} -f PATH/TO/Containerfile .\n"
         f"FROM python:{plan.options.python}-slim\n"
         f"RUN useradd --create-home --uid {_USER} agentnb\n"
         f"RUN {plan.options.install}\n{extra}"

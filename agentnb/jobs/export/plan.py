@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -122,6 +122,19 @@ class Plan:
     def jobs(self) -> Iterator[Job]:
         for unit in self.units:
             yield from unit.all
+
+
+def distinct(jobs: Iterable[Job], identify: Callable[[str], str]) -> None:
+    """Refuse jobs whose names become one and the same where fewer letters are allowed.
+
+    Raises:
+        ConfigurationError: Two would take each other's place.
+    """
+    taken: dict[str, str] = {}
+    for job in jobs:
+        other = taken.setdefault(identify(job.name), job.name)
+        if other != job.name:
+            raise ConfigurationError(f"{other} and {job.name} would both be called {identify(job.name)} there: rename one of them")
 
 
 def plan_of(catalog: Catalog, names: Sequence[str], options: Options) -> Plan:

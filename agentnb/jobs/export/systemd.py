@@ -16,11 +16,12 @@ def files(plan: Plan) -> dict[str, str]:
         found[f"agentnb-{unit.job.name}.service"] = _service(plan, unit)
         if unit.cron:
             found[f"agentnb-{unit.job.name}.timer"] = _timer(unit)
+    units = " ".join(found)
     timers = " ".join(name for name in found if name.endswith(".timer"))
     start = f"systemctl --user enable --now {timers}\n" if timers else ""
     found["install.sh"] = (
         f'#!/bin/sh\n# {HEADER}\nset -eu\ncd "$(dirname "$0")"\nmkdir -p ~/.config/systemd/user\n'
-        f"cp agentnb-*.service agentnb-*.timer ~/.config/systemd/user/\nsystemctl --user daemon-reload\n{start}"
+        f"cp {units} ~/.config/systemd/user/\nsystemctl --user daemon-reload\n{start}"
     )
     return found
 

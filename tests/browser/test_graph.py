@@ -219,6 +219,12 @@ def test_by_keyboard_dragging_and_zooming(notebook: Notebook) -> None:
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.dataset.testid") == "search"
     page.keyboard.press("Escape")
+    canvas.focus()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.keyboard.press("Control+Shift+C")
+    page.locator(".lm-CommandPalette-input").wait_for()
+    page.keyboard.press("Escape")
     assert notebook.cells.count() == before, "the notebook's own keys stay out of it"
 
     viewport = graph.locator(".react-flow__viewport")

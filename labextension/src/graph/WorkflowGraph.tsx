@@ -2,6 +2,7 @@ import { useCallback, useEffect, useId, useMemo, useRef, useState, type Keyboard
 
 import { Canvas } from './Canvas';
 import { StatusIcon } from './icons';
+import { useOwnKeys } from './keys';
 import { Live, LiveContext } from './live';
 import { Commands } from './node';
 import { around, everyNode, placed } from './place';
@@ -28,6 +29,7 @@ export function WorkflowGraph(props: WorkflowGraphProps): ReactElement {
   const id = useId();
   const searchField = useRef<HTMLInputElement>(null);
   const root = useRef<HTMLDivElement>(null);
+  useOwnKeys(root);
 
   const everything = useMemo(() => everyNode(data), [data]);
   const open = useMemo(() => new Set(view.open), [view.open]);
@@ -100,7 +102,6 @@ export function WorkflowGraph(props: WorkflowGraphProps): ReactElement {
           ref={root}
           className="agentnb-flow"
           data-testid="graph"
-          data-lm-suppress-shortcuts="true"
           role="group"
           aria-label={`Workflow ${data.name}`}
           onKeyDown={onKeyDown}

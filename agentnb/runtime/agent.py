@@ -29,7 +29,7 @@ from agentnb.runtime.results import AgentResult, StreamEvent
 from agentnb.runtime.runtime import Runtime, current
 
 _registering = threading.Lock()
-OPTIONS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop"})
+OPTIONS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop", "frequency_penalty"})
 
 
 class Agent:
@@ -46,7 +46,7 @@ class Agent:
         timeout: Seconds that one execution may take; 300 by default.
         deps: What tools find as ``context.deps``.
         runtime: The process's own by default.
-        **options: ``temperature``, ``max_tokens``, ``top_p``, ``seed``, ``stop``.
+        **options: ``temperature``, ``max_tokens``, ``top_p``, ``seed``, ``stop``, ``frequency_penalty``.
 
     Raises:
         ConfigurationError: Something of it is wrong; the message says what.

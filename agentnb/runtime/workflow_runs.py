@@ -312,6 +312,8 @@ def answer(runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: A
         owners = ", ".join(owner for owner, _ in found)
         raise ConfigurationError(f"several sub-workflows of run {run.id} wait for {step_id!r}: name the one that is meant: {owners}")
     question = record.question or {}
+    if data is None and verdict == "approve" and (question["form"] or {}).get("type") == "object":
+        data = {}
     _check_answer(question, step_id, verdict, data)
     ticket = question["ticket"]
     if any(signal.name == f"answer:{step_id}" and signal.payload.get("ticket") == ticket for signal in runtime.store.signals(owner)):
@@ -366,7 +368,7 @@ def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data:
         return
     found = schemas.misfits(question["form"], data)
     if found:
-        raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {'; '.join(map(str, found))}")
+        raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {'; '.join(map(str, found))}; give it as --data JSON")
 
 
 def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None) -> None:

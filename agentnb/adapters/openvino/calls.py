@@ -14,22 +14,27 @@ MAX_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is chosen; a temperature of 0 always takes the likeliest."""
+    """How the next token is chosen; a temperature of 0 always takes the likeliest.
+
+    Attributes:
+        frequency_penalty: What each time that it stands in the answer costs a token, where no grammar holds the answer.
+    """
 
     temperature: float = 0.0
     max_tokens: int = MAX_TOKENS
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    frequency_penalty: float = 0.0
 
     @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> Sampling:
-        """Check the options of a request.
+    def from_options(cls, options: Mapping[str, Any], **defaults: Any) -> Sampling:
+        """Check the options of a request; where it has none, ``defaults`` hold.
 
         Raises:
             ConfigurationError: One is unknown or out of its range.
         """
-        given = {key: value for key, value in options.items() if value is not None}
+        given = {**defaults, **{key: value for key, value in options.items() if value is not None}}
         if given.pop("tool_choice", "auto") not in ("auto", "required"):
             raise ConfigurationError("option tool_choice must be auto or required; leave the tools out for none")
         unknown = sorted(given.keys() - _RANGES.keys() - {"stop"})
@@ -47,6 +52,7 @@ _RANGES: dict[str, tuple[type[int] | type[float], float, float]] = {
     "max_tokens": (int, 1, 2**31 - 1),
     "top_p": (float, 1e-6, 1.0),
     "seed": (int, 0, 2**64 - 1),
+    "frequency_penalty": (float, -2.0, 2.0),
 }
 
 

@@ -165,7 +165,9 @@ class Engine:
             config.temperature = sampling.temperature
             config.top_p = sampling.top_p
             config.rng_seed = random.getrandbits(31) if sampling.seed is None else sampling.seed
-        if call.grammar:
+        if call.grammar is None:
+            config.frequency_penalty = sampling.frequency_penalty
+        else:
             config.structured_output_config = genai.structured(call.grammar)
         return config
 

@@ -19,7 +19,10 @@ from agentnb.errors import ConfigurationError, UnknownModel
 from agentnb.ports.model import Emit, ModelInfo, ModelRequest, ModelResponse, Progress
 
 _WEAK = 250_000_000
-"""Bytes of weights; smaller models pick tools by chance, and misspell what they copy."""
+"""Bytes of weights; smaller models pick tools by chance, misspell what they copy, and repeat themselves without end."""
+
+_PENALTY = 0.4
+"""Frequency penalty of weak models: enough that they come to an end, and little enough that they still copy."""
 
 _TOOLS = ("auto", "ranked", "native")
 
@@ -50,7 +53,7 @@ class OpenVINOProvider:
             raise ConfigurationError(f"tools in [models.openvino] must be one of {', '.join(_TOOLS)}, not {tools!r}")
         source = catalog.find(name)
         cache = catalog.models_folder()
-        return OpenVINOModel(shared(source, Options(**settings), lambda: _locate(source, cache)), _dialect(source, tools))
+        return OpenVINOModel(shared(source, Options(**settings), lambda: _locate(source, cache)), _dialect(source, tools), 0.0 if _size(source) >= _WEAK else _PENALTY)
 
     def embedder(self, name: str, **_settings: Any) -> MiniLMEmbedder:
         """The embedding model of that name: there is ``minilm``. Settings of language models have no influence.
@@ -103,9 +106,10 @@ def _dialect(source: Path, tools: str) -> Dialect | None:
 class OpenVINOModel:
     """A local model; many tasks of several event loops may call it at once, and share its batch and its prefix cache."""
 
-    def __init__(self, engine: Engine, dialect: Dialect | None = None) -> None:
-        """A model on this engine; without a dialect, embeddings pick its tools."""
+    def __init__(self, engine: Engine, dialect: Dialect | None = None, penalty: float = 0.0) -> None:
+        """A model on this engine; without a dialect, embeddings pick its tools. ``penalty``: its frequency penalty by default."""
         self._engine = engine
+        self._penalty = penalty
         self._dialect = dialect
         self._caller = tools.Caller(self._ask, embedder.shared().embed)
 
@@ -122,7 +126,7 @@ class OpenVINOModel:
             ContextOverflow: The prompt is longer than the model's context.
             ProviderError: OpenVINO failed.
         """
-        sampling = Sampling.from_options(request.options)
+        sampling = Sampling.from_options(request.options, frequency_penalty=self._penalty)
         if request.tools and self._dialect is not None:
             return await self._native(request, sampling, self._dialect, emit)
         called = await self._caller.respond(request, sampling) if request.tools else None

@@ -53,7 +53,11 @@ class OpenVINOProvider:
             raise ConfigurationError(f"tools in [models.openvino] must be one of {', '.join(_TOOLS)}, not {tools!r}")
         source = catalog.find(name)
         cache = catalog.models_folder()
-        return OpenVINOModel(shared(source, Options(**settings), lambda: _locate(source, cache)), _dialect(source, tools), 0.0 if _size(source) >= _WEAK else _PENALTY)
+        return OpenVINOModel(
+            shared(source, Options(**settings), lambda: _locate(source, cache)),
+            _dialect(source, tools),
+            0.0 if _size(source) >= _WEAK else _PENALTY,
+        )
 
     def embedder(self, name: str, **_settings: Any) -> MiniLMEmbedder:
         """The embedding model of that name: there is ``minilm``. Settings of language models have no influence.

@@ -1,7 +1,7 @@
 """From an event in another process to the page: how long it takes until somebody in JupyterLab sees a run that has just begun.
 
-Runs an agent again and again in a process of its own, on the store of a real JupyterLab whose panel of runs is open in Chromium. A
-MutationObserver in the page notes when a run's row is there; the journal knows when the run was written. Both read the same machine's clock.
+Runs an agent again and again in a process of its own, on the store of a real JupyterLab whose panel of runs is open in Chromium.
+A MutationObserver in the page notes when a run's row is there; the journal knows when the run was written. Both read one clock.
 
     python tests/benchmarks/panel_latency.py --runs 60
 """
@@ -60,9 +60,8 @@ def main() -> None:
         store = anb.current().store
         began = {run: datetime.fromisoformat(store.run(run).created_at).timestamp() * 1000 for run in runs}
         times = sorted(seen[run] - began[run] for run in runs)
-    print(
-        f"{len(times)} runs: median {statistics.median(times):.0f} ms, p95 {times[int(len(times) * 0.95) - 1]:.0f} ms, most {times[-1]:.0f} ms"
-    )
+    p95 = times[int(len(times) * 0.95) - 1]
+    print(f"{len(times)} runs: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms, most {times[-1]:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def open_lab(browser: Browser, lab: Lab, *, height: int = 1000, scale: float = 1) -> Page:
-    """A page with JupyterLab's launcher in it."""
+    """A page with JupyterLab's launcher in it; JupyterLab's own dialogs about a lost server and about unsaved notebooks are answered."""
     context = browser.new_context(
         viewport={"width": 1300, "height": height}, device_scale_factor=scale, color_scheme="light", reduced_motion="reduce"
     )
@@ -185,6 +185,9 @@ def open_lab(browser: Browser, lab: Lab, *, height: int = 1000, scale: float = 1
     page.set_default_timeout(30_000)
     page.goto(f"{lab.url}lab?token={TOKEN}&reset")
     page.locator(".jp-LauncherCard").first.wait_for(timeout=60_000)
+    for title, button in (("Server Connection Error", ""), ("Save your work", "Discard")):
+        answer = page.locator(".jp-Dialog", has_text=title).locator("button.jp-mod-styled", has_text=button).last
+        page.add_locator_handler(answer, lambda found: found.click())
     return page
 
 

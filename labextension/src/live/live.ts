@@ -19,7 +19,7 @@ export interface LiveState {
   deleted: ReadonlySet<string>;
 }
 
-/** Milliseconds between two drawings at least: ten a second. */
+/** Milliseconds between two drawings at least: ten a second; the first after a pause is at once. */
 const FRAME = 100;
 
 /** Milliseconds between two readings of runs that events have named. */
@@ -36,6 +36,8 @@ export class Live {
   private arrived: JournalEvent[] = [];
   private readonly named = new Set<string>();
   private frame = 0;
+  private drawn = -FRAME;
+  private reread = -REREAD;
   private reading = 0;
   private stop: AbortController | null = null;
 
@@ -139,12 +141,13 @@ export class Live {
       return;
     }
     this.arrived.push(event);
-    this.frame ||= window.setTimeout(() => this.draw(), FRAME);
+    this.frame ||= window.setTimeout(() => this.draw(), this.drawn + FRAME - performance.now());
   }
 
   /** Hands on what has arrived since the last time. */
   private draw(): void {
     this.frame = 0;
+    this.drawn = performance.now();
     const events = this.arrived;
     this.arrived = [];
     const byRun = new Map<string, JournalEvent[]>();
@@ -169,10 +172,11 @@ export class Live {
   }
 
   private readSoon(): void {
-    this.reading ||= window.setTimeout(() => void this.readNamed(), REREAD);
+    this.reading ||= window.setTimeout(() => void this.readNamed(), this.reread + REREAD - performance.now());
   }
 
   private async readNamed(): Promise<void> {
+    this.reread = performance.now();
     const ids = [...this.named];
     this.named.clear();
     try {

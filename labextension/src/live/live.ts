@@ -23,7 +23,7 @@ export interface LiveState {
 const FRAME = 100;
 
 /** Milliseconds between two readings of runs that events have named. */
-const REREAD = 400;
+const REREAD = 100;
 
 /** So many of the newest runs are read at once when events name some; others are read one by one. */
 const NEWEST = 100;

@@ -136,6 +136,7 @@ def test_steps_are_added_connected_and_edited_and_the_text_keeps_all_else(page: 
     editor.node("draft").click()
     expect(editor.get("form")).to_have_attribute("data-step", "draft")
     expect(editor.pane.locator(".agentnb-editor-chosen").first).to_contain_text("draft:")
+    expect(editor.get("problems-summary")).to_contain_text("No findings")
     picture(page, "editor")
     before = editor.text()
 

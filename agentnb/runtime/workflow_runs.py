@@ -368,7 +368,7 @@ def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data:
         return
     found = schemas.misfits(question["form"], data)
     if found:
-        raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {'; '.join(map(str, found))}; give it as --data JSON")
+        raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {'; '.join(map(str, found))}")
 
 
 def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None) -> None:

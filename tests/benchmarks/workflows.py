@@ -6,7 +6,8 @@ Install the peers beside agentnb, then run it with that interpreter:
     python tests/benchmarks/workflows.py
 
 Every engine runs in a process of its own, with a store of its own; the rounds go through all engines in turn, so that a slow minute of the
-machine hits them all alike, and the median of the rounds counts. Building a graph isn't timed, validating and planning a run is. agentnb
+machine hits them all alike; in its turn an engine runs the work three times, so that not only its way back into the processor's caches is
+timed, and the median of all counts. Building a graph isn't timed, validating and planning a run is. agentnb
 keeps its journal and applies its policy, as by default. Only engines that keep as much may be compared: *kill* is there again after
 ``kill -9``, *power* also after a power loss (SQLite's FULL), *late* is written in the background some steps later, *end* once the run has
 ended, *states* are those of the steps without their results.
@@ -42,6 +43,7 @@ BURN: Work = {"kind": "burn", "steps": 16, "width": 0}
 DOCUMENT: Work = {"kind": "fan_out", "steps": 10, "width": 999}
 WORKS = {"chain": CHAIN, "fan_out": FAN_OUT, "wait": WAIT}
 SIZES = {100: 20, 1000: 3, 10_000: 1}
+REPEATS = 3
 ENOUGH_CORES = 1.7
 PARTS = ("steps", "burn", "sizes", "resume", "document")
 
@@ -164,7 +166,8 @@ class Session:
                 for measure, asked in WORKS.items():
                     for name in self.sound(turn):
                         with self.trying(name):
-                            self._step(name, measure, workers[name].ask("steps", asked))
+                            for _ in range(REPEATS):
+                                self._step(name, measure, workers[name].ask("steps", asked))
 
     def _step(self, name: str, measure: str, result: dict[str, float]) -> None:
         scale = 1e3 if measure == "wait" else 1e6 / total(WORKS[measure])

@@ -1,8 +1,8 @@
 """Tokens a second of the local model: read, and written for one caller and for many at once; and the time to the first token.
 
 Run ``python tests/benchmarks/local_model.py``; the ratio's median should reach 3.5 with 16 callers on two cores. Where the package
-llama-cpp-python is installed (there is no wheel: it is built for a quarter of an hour), the same file is read by it, in turns; then reading
-should be 2.5 times as fast.
+llama-cpp-python is installed (``pip install llama-cpp-python==0.3.16``, which builds it for some minutes; 0.3.36 crashes in its AMX code),
+the same file is read by it, in turns; then reading should be 2.5 times as fast.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 import agentnb as anb
 from agentnb.cli.app import app
 from agentnb.errors import ConfigurationError, UnknownName
-from agentnb.optimization.benchmark import peak
+from agentnb.optimization.benchmark import language, peak
+from agentnb.optimization.benchmark.cases import Setting
+from agentnb.optimization.sources import Source
 from agentnb.runtime import comparison, performance
 from tests.support import networks
 
@@ -85,6 +87,19 @@ def test_bad_options(network: Path, encoder: Path) -> None:
     for model, options, message in cases:
         with pytest.raises(ConfigurationError, match=message):
             anb.benchmark(model, **{**QUICK, **options})
+
+
+def test_a_peer_that_crashes_is_named_and_takes_nothing_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = tmp_path / "llama_cpp.py"
+    peer.write_text(
+        '__version__ = "0.9"\nimport os, signal\nclass Llama:\n'
+        "    def __init__(self, file, **options): os.kill(os.getpid(), signal.SIGSEGV)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    source = Source("m", "gguf", "llm", None, None, tmp_path / "m.gguf", None, (), "")
+    with pytest.raises(ConfigurationError, match=r"llama-cpp-python 0\.9 crashes on m\.gguf \(SIGSEGV\)"):
+        language.llama_cpp_language(source, Setting("", 0, 0, "default"), 64)
 
 
 def test_the_peak_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

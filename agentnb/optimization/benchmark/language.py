@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,7 +68,7 @@ def llama_cpp_language(source: Source, setting: Setting, context: int) -> Genera
     """llama.cpp by llama-cpp-python, on the GGUF file itself.
 
     Raises:
-        ConfigurationError: The model was not read from GGUF.
+        ConfigurationError: The model was not read from GGUF, or llama.cpp's own code crashes on it.
         MissingExtra: It is not installed.
     """
     if source.format != "gguf" or source.path is None:
@@ -76,6 +79,7 @@ def llama_cpp_language(source: Source, setting: Setting, context: int) -> Genera
         import llama_cpp
     except ImportError:
         raise MissingExtra("llama-cpp-python") from None
+    _survive(source.path, llama_cpp.__version__)
     threads = setting.threads or None
     model = llama_cpp.Llama(str(source.path), n_ctx=context, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False)
 
@@ -91,6 +95,20 @@ def llama_cpp_language(source: Source, setting: Setting, context: int) -> Genera
         return Spent(first - start, time.perf_counter() - first, tokens - 1)
 
     return generate
+
+
+_TRIAL = "import sys, llama_cpp; llama_cpp.Llama(sys.argv[1], n_ctx=64, verbose=False).eval(list(range(1, 33)))"
+
+
+def _survive(file: Path, version: str) -> None:
+    """Let llama.cpp read one prompt in a process of its own, where it may crash without taking everything else with it."""
+    trial = subprocess.run([sys.executable, "-c", _TRIAL, str(file)], capture_output=True, check=False)
+    if trial.returncode >= 0:
+        return
+    raise ConfigurationError(
+        f"llama-cpp-python {version} crashes on {file.name} ({signal.Signals(-trial.returncode).name}): try another version of it (0.3.16 runs where 0.3.36 crashes in its AMX code), "
+        "or leave this peer out"
+    )
 
 
 def prompt(length: int, seed: int) -> list[int]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,9 @@ def openvino_language(source: Source, device: str, setting: Setting, recipe: dic
 def llama_cpp_language(source: Source, setting: Setting, context: int) -> Generate:
     """llama.cpp by llama-cpp-python, on the GGUF file itself.
 
+    It has a thread of its own: it takes for granted that nobody else sets up the AMX tiles of its threads, which OpenVINO does with each
+    thread that calls it.
+
     Raises:
         ConfigurationError: The model was not read from GGUF, or llama.cpp's own code crashes on it.
         MissingExtra: It is not installed.
@@ -83,7 +87,7 @@ def llama_cpp_language(source: Source, setting: Setting, context: int) -> Genera
     threads = setting.threads or None
     model = llama_cpp.Llama(str(source.path), n_ctx=context, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False)
 
-    def generate(prompt: Sequence[int], tokens: int) -> Spent:
+    def read_and_write(prompt: Sequence[int], tokens: int) -> Spent:
         model.reset()
         start = time.perf_counter()
         model.eval(list(prompt))
@@ -94,7 +98,8 @@ def llama_cpp_language(source: Source, setting: Setting, context: int) -> Genera
             token = model.sample(temp=0.0)
         return Spent(first - start, time.perf_counter() - first, tokens - 1)
 
-    return generate
+    thread = ThreadPoolExecutor(1, "llama.cpp")
+    return lambda prompt, tokens: thread.submit(read_and_write, prompt, tokens).result()
 
 
 _TRIAL = "import sys, llama_cpp; llama_cpp.Llama(sys.argv[1], n_ctx=64, verbose=False).eval(list(range(1, 33)))"
@@ -102,11 +107,12 @@ _TRIAL = "import sys, llama_cpp; llama_cpp.Llama(sys.argv[1], n_ctx=64, verbose=
 
 def _survive(file: Path, version: str) -> None:
     """Let llama.cpp read one prompt in a process of its own, where it may crash without taking everything else with it."""
-    trial = subprocess.run([sys.executable, "-c", _TRIAL, str(file)], capture_output=True, check=False)
+    trial = subprocess.run([sys.executable, "-c", _TRIAL, str(file)], capture_output=True, check=False)  # noqa: S603
     if trial.returncode >= 0:
         return
     raise ConfigurationError(
-        f"llama-cpp-python {version} crashes on {file.name} ({signal.Signals(-trial.returncode).name}): try another version of it (0.3.16 runs where 0.3.36 crashes in its AMX code), "
+        f"llama-cpp-python {version} crashes on {file.name} ({signal.Signals(-trial.returncode).name}): "
+        "try another version of it (0.3.16 runs where 0.3.36 crashes in its AMX code), "
         "or leave this peer out"
     )
 

@@ -61,6 +61,10 @@ def _dataset(package: Any, samples: Sequence[Sample], tick: Callable[[int, int],
 
 def _ptq(package: Any, recipe: Recipe, source: Source, samples: Sequence[Sample], tick: Callable[[int, int], None]) -> Any:
     presets, ignored = package.QuantizationPreset, _ignored(recipe, source.model)
+    given: dict[str, Any] = {}
+    if recipe.smooth:
+        alphas = package.AdvancedSmoothQuantParameters(matmul=recipe.smooth)
+        given["advanced_parameters"] = package.AdvancedQuantizationParameters(smooth_quant_alphas=alphas)
     return package.quantize(
         source.model,
         _dataset(package, samples, tick),
@@ -68,6 +72,7 @@ def _ptq(package: Any, recipe: Recipe, source: Source, samples: Sequence[Sample]
         model_type=package.ModelType.TRANSFORMER if recipe.transformer else None,
         subset_size=min(len(samples), SUBSET),
         ignored_scope=package.IgnoredScope(names=ignored, types=_types(recipe), validate=False) if recipe.skip else None,
+        **given,
     )
 
 

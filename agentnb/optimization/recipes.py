@@ -26,6 +26,7 @@ class Recipe:
         aware: Of ``weights``: whether the data chooses the scales (AWQ and scale estimation).
         symmetric: Of ``ptq``: activations too are symmetric (nncf's preset PERFORMANCE); else only the weights are (MIXED).
         transformer: Of ``ptq``: patterns of transformers are known, and outliers are smoothed (SmoothQuant).
+        smooth: Of ``transformer``: how much of the outliers moves from activations to weights (SmoothQuant's alpha); 0 is nncf's own 0.95.
         skip: Of ``ptq``: what stays as it is: ``ends`` (the first and the last layer), or types of operators.
     """
 
@@ -39,6 +40,7 @@ class Recipe:
     aware: bool = False
     symmetric: bool = True
     transformer: bool = False
+    smooth: float = 0.0
     skip: tuple[str, ...] = ()
 
     @property
@@ -57,6 +59,7 @@ _QUANTISED = (
     Recipe("int8-weights-sym", "int8", "weights", mode="int8_sym"),
     Recipe("int8-weights-asym", "int8", "weights", mode="int8_asym"),
     Recipe("int8-transformer", "int8", "ptq", transformer=True, symmetric=False),
+    Recipe("int8-transformer-smooth-80", "int8", "ptq", transformer=True, symmetric=False, smooth=0.8),
     Recipe("int8-default", "int8", "ptq"),
     Recipe("int8-mixed", "int8", "ptq", symmetric=False),
     Recipe("int8-mixed-skip-ends", "int8", "ptq", symmetric=False, skip=("ends",)),
@@ -101,6 +104,8 @@ def candidates(goal: str, kind: str, *, bf16: bool, operators: frozenset[str]) -
 def _fits(recipe: Recipe, kind: str, operators: frozenset[str]) -> bool:
     types = {part for part in recipe.skip if part != "ends"}
     if recipe.method == "ptq" and (kind == "llm" or types - operators):
+        return False
+    if recipe.smooth and kind != "encoder":
         return False
     if recipe.name == "int8-only-matmul":
         return "MatMul" in operators

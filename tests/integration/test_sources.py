@@ -87,7 +87,9 @@ def test_an_optimized_encoder_serves_openvino_genai(folder: Path, tmp_path: Path
     import openvino_genai
 
     texts = networks.sentences(24)
-    found = anb.optimize(folder, calibration=texts, output="out", to="int8", only=("int8-transformer+f32",), max_drop=0.1, progress=False)
+    recipes = ("int8-transformer+f32", "int8-transformer-smooth-80+f32")
+    found = anb.optimize(folder, calibration=texts, output="out", to="int8", only=recipes, max_drop=0.1, progress=False)
+    assert {row["recipe"]["name"] for row in found.report["recipes"]} == set(recipes)
     assert {"openvino_tokenizer.xml", "config.json", "tokenizer.json"} <= {path.name for path in found.folder.iterdir()}
     pipeline = openvino_genai.TextEmbeddingPipeline(
         str(found.folder), "CPU", pooling_type=openvino_genai.TextEmbeddingPipeline.PoolingType.MEAN

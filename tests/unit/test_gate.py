@@ -106,6 +106,11 @@ def test_recipes_fit_the_model_and_the_device() -> None:
     everything = candidates("auto", "network", bf16=True, operators=operators)
     assert everything[0] == BASELINE
     assert not any("depthwise" in recipe.name for recipe in everything)
+    assert {
+        kind
+        for kind in ("encoder", "network", "llm")
+        if any(one.smooth for one in candidates("auto", kind, bf16=True, operators=operators))
+    } == {"encoder"}
     assert {recipe.rest for recipe in candidates("int8", "network", bf16=False, operators=operators)} == {"f32"}
     assert all(recipe.method != "ptq" for recipe in candidates("auto", "llm", bf16=True, operators=operators))
     assert len({recipe.name for recipe in everything}) == len(everything)

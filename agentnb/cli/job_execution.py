@@ -93,7 +93,7 @@ def run_firing(catalog: Catalog, name: str, position: str) -> int:
     firing = next(
         (
             found
-            for found in runtime.store.firings(job=name, statuses=["claimed"], limit=1000)
+            for found in runtime.store.firings(job=name, statuses=["claimed"], limit=100_000)
             if found.trigger == trigger and found.position == float(number)
         ),
         None,

@@ -1,9 +1,12 @@
-"""Goes on with a run that somebody watches from elsewhere: the Jupyter Server starts its processes so."""
+"""Runs for somebody else: the Jupyter Server, which watches what it has had started, and a job, whose workflow ends with it."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from agentnb.agents.execution import Update
 
 _STANDARD_OUTPUT = 1
+_LOOK_SECONDS = 0.2
+_GRACE_SECONDS = 10.0
 
 
 def go_on(runtime: Runtime, run_id: str) -> None:
@@ -29,6 +34,19 @@ def go_on(runtime: Runtime, run_id: str) -> None:
         run_sync(agent_runs.resume(runtime, run_id, agent_runs.RunOptions(listener=_print)))
     else:
         run_sync(workflow_runs.resume(runtime, run_id, workflow_runs.WorkflowOptions(attended=False)))
+
+
+def end_with(parent: int) -> None:
+    """Have this process interrupted once that one, which has started it, is gone, however that ended; and killed if it doesn't end."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(_GRACE_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="agentnb-parent", daemon=True).start()
 
 
 def _print(update: Update) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agentnb.cli import execution, from_notebook
+from agentnb.cli import execution, from_notebook, watched
 from agentnb.cli.completion import run_ids, workflow_files
 from agentnb.cli.output import USAGE, Json, exit_codes, put, put_text
 from agentnb.errors import ConfigurationError
@@ -135,9 +135,12 @@ def run(
     ] = "",
     start: From = None,
     wait: Wait = None,
+    parent: Annotated[int, typer.Option(hidden=True, help="The process without which it ends.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Run a workflow."""
+    if parent:
+        watched.end_with(parent)
     with exit_codes(as_json=as_json):
         execution.run_file(
             file,

@@ -70,6 +70,7 @@ class Entries:
         self.by_name: dict[str, Entry] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         self._names: dict[str, str] = {}
+        self._refused: set[str] = set()
 
     def changes(self) -> tuple[list[Entry], list[str], list[str]]:
         """Jobs that are new or changed, names of those that are gone, and what is wrong."""
@@ -81,13 +82,16 @@ class Entries:
         self._seen = files
         for name in gone:
             self.by_name.pop(name, None)
-        for file in changed:
+        self._refused.intersection_update(files)
+        for file in [*changed, *sorted(self._refused.difference(changed))]:
             found = self._read(Path(file), problems)
             if found is not None:
                 fresh.append(found)
         return fresh, gone, problems
 
     def _read(self, file: Path, problems: list[str]) -> Entry | None:
+        told = str(file) in self._refused
+        self._refused.discard(str(file))
         before = self._names.pop(str(file), "")
         known = self.by_name.pop(before, None) if before else None
         spec = documents.quick(file)
@@ -95,7 +99,9 @@ class Entries:
             problems.append(f"{file}: it can't be scheduled: `agentnb jobs validate` says why")
             return None
         if spec.name in self.by_name:
-            problems.append(f"{file}: {self.by_name[spec.name].file.name} has the name {spec.name!r} already")
+            if not told:
+                problems.append(f"{file}: {self.by_name[spec.name].file.name} has the name {spec.name!r} already")
+            self._refused.add(str(file))
             return None
         try:
             entry = _entry(spec, file)

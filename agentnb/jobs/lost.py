@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, RunNotFound, StoreError
 from agentnb.jobs import documents, notifications, places
 from agentnb.jobs.journal import JobJournal
+from agentnb.jobs.spec import JobSpec
 from agentnb.ports.store import FINAL, Firing, Run
 from agentnb.runtime import job_runs
 
@@ -28,21 +29,22 @@ def conclude(runtime: Runtime, firing: Firing, file: Path | None, code: int, sai
         return _never_began(runtime, firing, file, how, said) if code != 0 else None
     if run.status in FINAL or not job_runs.is_lost(runtime, run):
         return run
-    return _ended(runtime, run, file, f"its process ended without a word ({how})")
+    return _ended(runtime, run, f"its process ended without a word ({how})")
 
 
-def end_lost_runs(runtime: Runtime, files: Mapping[str, Path], spare: Collection[str]) -> None:
+def end_lost_runs(runtime: Runtime, spare: Collection[str]) -> None:
     """End the runs of jobs whose process is gone, also those that no scheduler has started."""
     for run in runtime.store.runs(kind="job", status="running", limit=_MOST):
         if run.id not in spare and job_runs.is_lost(runtime, run):
-            _ended(runtime, run, files.get(run.name), "its process is gone")
+            _ended(runtime, run, "its process is gone")
 
 
-def _ended(runtime: Runtime, run: Run, file: Path | None, why: str) -> Run | None:
+def _ended(runtime: Runtime, run: Run, why: str) -> Run | None:
     mend = f"`agentnb jobs run {run.name} --resume-of {run.id}` goes on after what it had finished"
     ended = job_runs.end_ownerless(runtime, run, job_runs.ProcessLost(f"{why}: {mend}"))
-    if ended is not None:
-        _tell(runtime, ended, file)
+    if ended is not None and run.definition:
+        begun = runtime.store.definition(run.definition).spec
+        _tell(runtime, ended, documents.quick(Path(begun["file"])) or documents.shape(begun["document"])[0])
     return ended
 
 
@@ -55,14 +57,13 @@ def _never_began(runtime: Runtime, firing: Firing, file: Path | None, how: str, 
         ended = journal.finish(error, {}, firing)
     except StoreError:
         return None
-    _tell(runtime, ended, file)
+    _tell(runtime, ended, documents.quick(file) if file is not None else None)
     return ended
 
 
-def _tell(runtime: Runtime, ended: Run, file: Path | None) -> None:
+def _tell(runtime: Runtime, ended: Run, spec: JobSpec | None) -> None:
     """Send the notifications that the run itself couldn't send."""
-    spec = documents.quick(file) if file is not None else None
-    if spec is None or file is None or not spec.on_failure:
+    if spec is None:
         return
     given = ended.input if isinstance(ended.input, dict) else {}
     zone = spec.schedule.timezone if spec.schedule else "UTC"

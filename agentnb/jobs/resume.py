@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb.errors import ConfigurationError
 from agentnb.jobs.cells import Past, hashes_of, stored_in
-from agentnb.ports.store import Event, Run
+from agentnb.ports.store import FINAL, Event, Run
 
 if TYPE_CHECKING:
     from agentnb.jobs.documents import Job
@@ -41,6 +41,9 @@ def find(runtime: Runtime, job: Job, run_id: str) -> Run:
         raise CannotResume(f"run {found.id} is completed, there is nothing to resume: run it without --resume")
     if found.status not in ("failed", "cancelled"):
         raise CannotResume(f"run {found.id} is still {found.status}: wait for it, or cancel it with `agentnb runs cancel {found.id}`")
+    begun = next((run for run in runtime.runs(job=found.id, limit=_MOST) if run.status not in FINAL and runtime.is_alive(run)), None)
+    if begun is not None:
+        raise CannotResume(f"{begun.kind} {begun.id}, which run {found.id} has begun, still goes on: wait for it, or cancel it")
     return found
 
 

@@ -78,9 +78,11 @@ class Scheduler:
         self._entries = Entries(folder)
         self._max_parallel, self._tell, self._clock = max_parallel, tell or (lambda _: None), clock
         self._me = this_process()
+        self._fresh: list[Entry] = []
         self._heap: list[tuple[float, str]] = []
         self._ready: deque[Firing] = deque()
         self._running: dict[str, tuple[Firing, Running]] = {}
+        self._replaced: set[str] = set()
         self._reloaded = self._adopted = self._renewed = float("-inf")
         self._event_seq: int | None = None
 
@@ -113,15 +115,17 @@ class Scheduler:
             self._tell({"at": now(), "problem": problem})
         for name in gone:
             self._tell({"at": now(), "job": name, "what": "no longer watched"})
-        if not fresh:
+        self._fresh += fresh
+        if not self._fresh:
             return
         known = {(firing.job, firing.trigger): firing for firing in self._store.newest_firings()}
-        self._register([entry for entry in fresh if (entry.name, entry.trigger) not in known], moment)
-        for entry in fresh:
+        self._register([entry for entry in self._fresh if (entry.name, entry.trigger) not in known], moment)
+        for entry in self._fresh:
             if (found := known.get((entry.name, entry.trigger))) is not None:
                 entry.cursor = found.position
                 self._refuse_double(entry)
             self._plan(entry)
+        self._fresh.clear()
         self._event_seq = None
 
     def _register(self, entries: Sequence[Entry], moment: float) -> None:
@@ -137,11 +141,16 @@ class Scheduler:
 
     def _refuse_double(self, entry: Entry) -> None:
         """Leave a job alone whose name another file of this store has: its firings would be taken for one another's."""
-        watched = next(iter(self._store.firings(job=entry.name, statuses=["watched"], limit=1)), None)
-        other = Path(watched.note) if watched is not None and watched.note else None
-        if other is not None and other != entry.file.resolve() and other.is_file():
+        other = self._watched(entry.name)
+        if other is not None and other != entry.file.resolve():
             self._entries.by_name.pop(entry.name, None)
             self._tell({"at": now(), "job": entry.name, "problem": f"{entry.file}: {other} has the same name in this store: rename one"})
+
+    def _watched(self, job: str) -> Path | None:
+        """The file with which a job was registered, where it is still there."""
+        found = next(iter(self._store.firings(job=job, statuses=["watched"], limit=1)), None)
+        file = Path(found.note) if found is not None and found.note else None
+        return file if file is not None and file.is_file() else None
 
     def _newest(self, entry: Entry) -> float | None:
         found = self._store.firings(job=entry.name, limit=_MOST)
@@ -183,14 +192,17 @@ class Scheduler:
     def _claim(self, offers: Sequence[tuple[Entry, Offer]]) -> None:
         if not offers:
             return
-        won = self._store.offer([offer for _, offer in offers])
-        for (entry, offer), ours in zip(offers, won, strict=True):
-            if ours:
-                entry.cursor = offer.firings[-1].position
-                self._ready.extend(firing for firing in offer.firings if firing.status == "claimed")
-            else:
-                entry.cursor = self._newest(entry)
-            self._plan(entry)
+        try:
+            won = self._store.offer([offer for _, offer in offers])
+            for (entry, offer), ours in zip(offers, won, strict=True):
+                if ours:
+                    entry.cursor = offer.firings[-1].position
+                    self._ready.extend(firing for firing in offer.firings if firing.status == "claimed")
+                else:
+                    entry.cursor = self._newest(entry)
+        finally:
+            for entry, _ in offers:
+                self._plan(entry)
 
     def _hear(self) -> None:
         """Claim firings for events of the journal."""
@@ -209,18 +221,24 @@ class Scheduler:
         self._event_seq = newest
 
     def _start(self) -> None:
-        """Start what is claimed, as far as there is room and the job's own earlier runs allow it."""
-        for _ in range(len(self._ready)):
-            if len(self._running) >= self._max_parallel:
-                return
-            firing = self._ready.popleft()
-            entry = self._entries.by_name.get(firing.job)
-            if entry is None:
-                self._end(firing, "skipped", "the job is no longer there")
-            elif entry.overlap != "parallel" and (active := self._active(firing)):
-                self._overlap(entry, firing, active)
-            else:
-                self._launch(entry, firing)
+        """Start what is claimed, as far as there is room and the job's own earlier runs allow it; what waits keeps its place."""
+        waiting: dict[str, list[Firing]] = {}
+        try:
+            while self._ready and len(self._running) < self._max_parallel:
+                firing = self._ready.popleft()
+                entry = self._entries.by_name.get(firing.job)
+                if entry is None:
+                    self._end(firing, "skipped", "the job is no longer there")
+                elif firing.job in waiting:
+                    waiting[firing.job].append(firing)
+                elif entry.overlap == "parallel" or not (active := self._active(firing)):
+                    self._launch(entry, firing)
+                elif entry.overlap == "skip":
+                    self._end(firing, "skipped", f"run {active[0].id or 'of an earlier firing'} still goes on")
+                else:
+                    waiting[firing.job] = [self._queued(entry, firing, active)]
+        finally:
+            self._ready.extendleft(firing for firings in reversed(waiting.values()) for firing in reversed(firings))
 
     def _launch(self, entry: Entry, firing: Firing) -> None:
         if firing.status == "queued":
@@ -246,18 +264,16 @@ class Scheduler:
         """Whether another scheduler is about to start an earlier firing."""
         return other.position < firing.position and other.owner != self._me and not self._is_orphan(other)
 
-    def _overlap(self, entry: Entry, firing: Firing, active: Sequence[Run]) -> None:
-        if entry.overlap == "skip":
-            self._end(firing, "skipped", f"run {active[0].id or 'of an earlier firing'} still goes on")
-            return
+    def _queued(self, entry: Entry, firing: Firing, active: Sequence[Run]) -> Firing:
+        """A firing that waits for the runs before it, which it may end; each once, since one that is told twice is killed."""
         if entry.overlap == "replace":
             for run in active:
-                if run.id:
+                if run.id and run.id not in self._replaced:
+                    self._replaced.add(run.id)
                     self._runtime.cancel(run.id)
         if firing.status != "queued":
             self._store.write(FiringChange(firing, {"status": "queued"}))
-            firing = replace(firing, status="queued")
-        self._ready.append(firing)
+        return replace(firing, status="queued")
 
     def _end(self, firing: Firing, status: str, why: str) -> None:
         change = FiringChange(firing, {"status": status, "note": why, "lease_until": 0.0})
@@ -272,6 +288,7 @@ class Scheduler:
             code = process.poll()
             if code is not None:
                 del self._running[run_id]
+                self._replaced.discard(run_id)
                 entry = self._entries.by_name.get(firing.job)
                 run = conclude(self._runtime, firing, entry.file if entry else None, code, process.said())
                 told = {"run": run_id, "status": run.status, "reason": run.reason} if run else {"run": run_id}
@@ -282,14 +299,19 @@ class Scheduler:
         from agentnb.jobs.lost import end_lost_runs
 
         mine = {firing.run_id for firing in self._ready} | self._running.keys()
-        for firing in self._store.firings(statuses=_OPEN, limit=_MOST):
-            if firing.run_id in mine or not self._is_orphan(firing):
+        for firing in reversed(self._store.firings(statuses=_OPEN, limit=_MOST)):
+            if firing.run_id in mine or not self._is_orphan(firing) or self._is_elsewhere_watched(firing.job):
                 continue
             taken = self._store.take_firing(firing, self._me, time.time() + LEASE_SECONDS)
             if taken is not None:
                 self._ready.append(taken)
                 self._tell({"at": now(), "job": firing.job, "what": "taken over", "run": firing.run_id})
-        end_lost_runs(self._runtime, {name: entry.file for name, entry in self._entries.by_name.items()}, self._running.keys())
+        end_lost_runs(self._runtime, self._running.keys())
+
+    def _is_elsewhere_watched(self, job: str) -> bool:
+        """Whether a job is one of another folder, whose schedulers will see to it."""
+        file = None if job in self._entries.by_name else self._watched(job)
+        return file is not None and file.parent != self._entries.folder.resolve()
 
     def _is_orphan(self, firing: Firing) -> bool:
         return firing.owner == self._me or is_dead(firing.owner) or firing.lease_until < time.time()

@@ -101,7 +101,7 @@ def _wind_down(scheduler: Scheduler, launcher: ProcessLauncher, grace: float, te
 
 
 class _Sweeper:
-    """Goes on with workflows whose timer is due or whose process died, in a process of their own."""
+    """Goes on with runs that are due or whose process died, in a process of their own."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -112,9 +112,11 @@ class _Sweeper:
         busy = self._process is not None and self._process.poll() is None
         if busy or time.monotonic() - self._looked < SWEEP_SECONDS:
             return
+        from agentnb.runtime.sweeping import overdue
+
         self._looked = time.monotonic()
         try:
-            due = [run for run in self._runtime.store.due(time.time()) if run.kind == "workflow" and not self._runtime.is_alive(run)]
+            due = overdue(self._runtime)
         except AgentNBError:
             return
         if due:

@@ -37,7 +37,7 @@ def perform(job: Job, parameters: Mapping[str, Any], attempt: Attempt, file: Pat
     source = file or job.source
     inputs = [word for name, value in parameters.items() for word in ("-i", f"{name}={json.dumps(value)}")]
     waits = "--wait" if job.spec.approvals == "wait" else "--no-wait"
-    command = [sys.executable, "-m", "agentnb", "workflow", "run", str(source), *inputs, "--json", waits]
+    command = [sys.executable, "-m", "agentnb", "workflow", "run", str(source), *inputs, "--json", waits, "--parent", str(os.getpid())]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         environment = {**os.environ, **attempt.environment}
         process = subprocess.Popen(  # noqa: S603

@@ -8,7 +8,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from agentnb.errors import LeaseLost
+from agentnb.errors import LeaseLost, RunNotFound
 from agentnb.ports.store import FINAL, Run
 from agentnb.runtime import agent_runs, workflow_runs
 from agentnb.runtime.workflow_runs import WorkflowOptions, root
@@ -43,11 +43,22 @@ async def sweep(runtime: Runtime, options: WorkflowOptions) -> list[str]:
 
 
 def overdue(runtime: Runtime) -> list[Run]:
-    """The runs that a sweep would take: due, queued by a process that died, or begun by one; of agents only those that were queued."""
+    """The runs that a sweep would take: due, queued by a process that died, or begun by one; of agents only those that were queued.
+
+    What a job has begun is left to the job, until that is completed: resuming the job does it.
+    """
     lost = [run for status in ("running", "queued") for run in runtime.store.runs(status=status, limit=1000, whole=False)]
     due = runtime.store.due(time.time(), limit=1000)
     found = [root(runtime, run) for run in [*due, *lost] if run.kind == "workflow" or (run.kind, run.status) == ("agent", "queued")]
-    return list({run.id: run for run in found if not runtime.is_alive(run) and run.status not in FINAL}.values())
+    over = {run.id: run for run in found if not runtime.is_alive(run) and run.status not in FINAL}
+    return [run for run in over.values() if not run.job or _is_completed(runtime, run.job)]
+
+
+def _is_completed(runtime: Runtime, job: str) -> bool:
+    try:
+        return runtime.store.run(job).status == "completed"
+    except RunNotFound:
+        return True
 
 
 @lru_cache(1000)

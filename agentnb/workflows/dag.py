@@ -53,7 +53,7 @@ class Suspended(AgentNBError):
 class _Fan:
     """A fan-out while it goes on."""
 
-    __slots__ = ("failed", "items", "left", "record", "results", "running", "step")
+    __slots__ = ("failed", "held", "items", "left", "record", "results", "running", "step")
 
     def __init__(self, step: Step, record: StepRecord, items: list[Any]) -> None:
         self.step = step
@@ -62,6 +62,7 @@ class _Fan:
         self.results: list[Any] = [None] * len(items)
         self.left = deque(range(len(items)))
         self.running = 0
+        self.held = 0
         self.failed = 0
 
     def ended(self) -> None:
@@ -93,6 +94,8 @@ class DagExecutor:
         self._free = dict(job.spec.resources.pools)
         self._slots = float(job.spec.resources.max_parallel or "inf")
         self._tasks: dict[Instance, tuple[asyncio.Task[None], _Fan | None]] = {}
+        self._held: dict[str, list[tuple[Instance, _Fan | None]]] = {}
+        self._known: list[str] = []
         self._released: set[str] = set()
         self._fans: list[_Fan] = []
         self._finished: list[Instance] = []
@@ -155,6 +158,8 @@ class DagExecutor:
                 self._settle(instance)
             launches = [] if self.failure is not None else self._admit()
             self._job.ledger.commit()
+            while self._known:
+                self._let_go(self._known.pop())
             for instance, fan in launches:
                 task = self._loop.create_task(self._perform(instance), name=instance.record.id, context=self._context.copy())
                 self._tasks[instance] = (task, fan)
@@ -188,6 +193,37 @@ class DagExecutor:
         else:
             fan.running -= 1
             self._item_settled(fan, instance)
+        if instance.cache_key:
+            self._known.append(instance.cache_key)
+
+    def _is_held(self, instance: Instance, fan: _Fan | None = None) -> bool:
+        """Whether it waits for another that is about to have the same result; otherwise others wait for it."""
+        if not instance.cache_key:
+            return False
+        others = self._held.get(instance.cache_key)
+        if others is None:
+            self._held[instance.cache_key] = []
+            return False
+        others.append((instance, fan))
+        if fan is not None:
+            fan.held += 1
+        return True
+
+    def _let_go(self, key: str) -> None:
+        """What others waited for has ended: they find its result in the cache by now, or one of them tries itself."""
+        for instance, fan in self._held.pop(key):
+            self._soon()
+            if fan is None:
+                self._ready.append(instance.key)
+                continue
+            fan.held -= 1
+            if fan.record.error is None:
+                if not fan.left:
+                    self._enqueue(fan.step, fan)
+                fan.left.append(instance.values["index"])
+            else:
+                del self.runner.records[instance.record.id]
+                self._end_of_fan(fan)
 
     def _settled(self, instance: Instance) -> None:
         name = instance.key
@@ -282,7 +318,8 @@ class DagExecutor:
             return self._settled(instance)
         if self.runner.prepare(instance):
             return self._settled(instance)
-        self._enqueue(step, instance)
+        if not self._is_held(instance):
+            self._enqueue(step, instance)
         return None
 
     def _enqueue(self, step: Step, entry: Instance | _Fan) -> None:
@@ -327,18 +364,20 @@ class DagExecutor:
                 self._count(fan, instance)
             elif self.runner.prepare(instance):
                 self._item_settled(fan, instance)
-            else:
+            elif not self._is_held(instance, fan):
                 return instance
             if self.failure is not None:
                 return None
-        if not fan.running and fan.record.status == "running":
-            self._fan_settled(fan)
+        self._end_of_fan(fan)
         return None
 
     def _item_settled(self, fan: _Fan, instance: Instance) -> None:
         self.runner.settle(instance)
         self._count(fan, instance)
-        if not fan.left and not fan.running and fan.record.status == "running":
+        self._end_of_fan(fan)
+
+    def _end_of_fan(self, fan: _Fan) -> None:
+        if not (fan.left or fan.running or fan.held) and fan.record.status == "running":
             self._fan_settled(fan)
 
     def _count(self, fan: _Fan, instance: Instance) -> None:
@@ -385,7 +424,7 @@ class DagExecutor:
         self._soon()
 
     def _check_end(self) -> None:
-        if self._end is None or self._end.done() or self._finished:
+        if self._end is None or self._end.done() or self._finished or self._turning:
             return
         if not self._tasks or self.failure is not None:
             self._end.set_result(None)

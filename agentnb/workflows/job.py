@@ -87,11 +87,12 @@ class Instance:
     Attributes:
         key: Its place in the spec.
         values: What its expressions see besides steps, inputs, env and run.
+        cache_key: Under which its result is kept for others; empty where it isn't.
         continued: The status in which an earlier process left it, or empty.
         limit: The time-out of the attempt that goes on. whole: That of all attempts together.
     """
 
-    __slots__ = ("action", "compiled", "continued", "idempotent", "key", "limit", "parts", "record", "text", "values", "whole")
+    __slots__ = ("action", "cache_key", "compiled", "continued", "idempotent", "key", "limit", "parts", "record", "text", "values", "whole")
 
     def __init__(self, key: str, record: StepRecord, action: Action, compiled: CompiledStep, values: Mapping[str, Any]) -> None:
         self.key = key
@@ -101,6 +102,7 @@ class Instance:
         self.values = values
         self.parts: Mapping[str, Any] = {}
         self.text = ""
+        self.cache_key = ""
         self.continued = ""
         self.idempotent = False
         self.limit: asyncio.Timeout | None = None

@@ -7,7 +7,6 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -80,6 +79,8 @@ class StepRunner:
             if compiled.parts:
                 instance.parts = {name: part.resolve(scope) for name, part in compiled.parts.items()}
             self._identify(instance)
+            if instance.action.cache:
+                instance.cache_key = self._cache_key(instance)
             instance.idempotent = self._idempotent(instance.action)
             if self._continue(instance):
                 return False
@@ -87,7 +88,7 @@ class StepRunner:
             if found is not None:
                 self._take(record, found.output, found.outcome, self.job.past.source)
                 return True
-            cached = self._cached(instance) if instance.action.cache else None
+            cached = self.job.cached(instance.cache_key) if instance.cache_key else None
         except ExpressionError as error:
             self.fail(record, "error", error)
             return True
@@ -139,9 +140,8 @@ class StepRunner:
         """Add the event of a step that has ended, and what else has to be written with it."""
         record = instance.record
         self.job.ledger.add(self.job.identity.step_event(record, next_steps))
-        if instance.action.cache and record.status == "completed" and not record.source:
-            with suppress(ExpressionError):
-                self.job.ledger.add(self._to_cache(instance))
+        if instance.cache_key and record.status == "completed" and not record.source:
+            self.job.ledger.add(self._to_cache(instance))
 
     async def _attempts(self, instance: Instance) -> None:
         record, action = instance.record, instance.action
@@ -290,14 +290,11 @@ class StepRunner:
             return action.webhook.method in ("GET", "HEAD") and action.webhook.event is None
         return action.kind == "tool" and self.job.functions[action.tool or ""].idempotent
 
-    def _cached(self, instance: Instance) -> Cached | None:
-        return self.job.cached(self._cache_key(instance))
-
     def _to_cache(self, instance: Instance) -> Cached:
         cache = instance.action.cache
         ttl = cache.ttl if isinstance(cache, Cache) else None
         record = instance.record
-        return Cached(self._cache_key(instance), record.output, self.job.identity.run_id, time.time() + ttl if ttl else 0.0)
+        return Cached(instance.cache_key, record.output, self.job.identity.run_id, time.time() + ttl if ttl else 0.0)
 
     def _cache_key(self, instance: Instance) -> str:
         own = instance.compiled.cache_key

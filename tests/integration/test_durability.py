@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 import agentnb as anb
 from agentnb.agents.execution import Answer
 from agentnb.errors import DefinitionError, IllegalTransition, LeaseLost, PolicyDenied, StoreError
-from agentnb.runtime import agent_runs
+from agentnb.runtime import agent_runs, owner
 
 PROGRAM = """
 import pathlib, sys, time
@@ -290,6 +291,20 @@ def test_killing_at_random_moments_loses_and_repeats_nothing(place: Place) -> No
         lines = place.log.splitlines()
         assert len(lines) == len(set(lines)), lines
         assert len(lines) >= len(done)
+
+
+def test_a_process_lives_on_where_the_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of day at which the machine was started, which the kernel counts back from now, changes with it."""
+    child = subprocess.Popen(["sleep", "600"])
+    try:
+        name = owner._name(child.pid)
+        booted = psutil.boot_time()
+        monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 3600)
+        assert not owner.is_dead(name)
+    finally:
+        child.kill()
+        child.wait()
+    assert owner.is_dead(name)
 
 
 def test_two_processes_share_a_store(place: Place) -> None:

@@ -19,11 +19,13 @@ import psutil
 import pytest
 
 from agentnb import secrets
-from agentnb.errors import AgentNBError, ConfigurationError
+from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError
 from agentnb.jobs import run as running
 from agentnb.jobs.catalog import Catalog
+from agentnb.jobs.journal import JobJournal
 from agentnb.jobs.resume import CannotResume
 from agentnb.ports.store import Run
+from agentnb.runtime import sweeping
 from agentnb.runtime.runtime import current
 from tests.support.notebooks import Cell, texts, write_notebook
 
@@ -301,6 +303,35 @@ def test_a_killed_process_is_lost_and_can_be_resumed(folder: Path) -> None:
     again, error = run(folder, resume="")
     assert error is None
     assert texts(output(again))[1] == "7\n"
+
+
+def test_the_workflow_of_a_killed_job_ends_and_is_not_begun_beside_itself(folder: Path) -> None:
+    flow = {"name": "flow", "steps": {"slow": {"shell": {"command": "echo begun >> begun.txt; sleep 600"}}}}
+    (folder / "flow.workflow.json").write_text(json.dumps(flow))
+    (folder / "w.yaml").write_text("name: w\nworkflow: flow.workflow.json\n")
+    process = subprocess.Popen(command("run", "w"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _wait_for(lambda: (folder / "begun.txt").exists())
+    [child] = psutil.Process(process.pid).children()
+    child.suspend()
+    process.kill()
+    process.wait()
+    with pytest.raises(CannotResume, match=r"workflow workflow_\w+, which run job_\w+ has begun, still goes on"):
+        run(folder, "w", resume="")
+    child.resume()
+    _wait_for(lambda: not psutil.pid_exists(child.pid))
+    [flow_run] = current().runs(kind="workflow")
+    assert (flow_run.status, sweeping.overdue(current())) == ("cancelled", [])
+    assert (folder / "begun.txt").read_text() == "begun\n"
+
+
+def test_what_a_job_has_begun_is_left_to_the_job_until_that_is_completed(folder: Path) -> None:
+    runtime = current()
+    for status, swept in (("failed", False), ("completed", True)):
+        journal = JobJournal.begin(runtime, "j", {})
+        journal.finish(None if status == "completed" else ExecutionError("no"), {})
+        gone = Run(f"workflow_{status}", "workflow", "w", "running", owner=f"{os.uname().nodename}/999999/1", job=journal.run.id)
+        runtime.store.write(gone)
+        assert (gone.id in {run.id for run in sweeping.overdue(runtime)}) == swept
 
 
 def _small_files() -> None:

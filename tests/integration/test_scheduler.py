@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from agentnb.agents.identity import new_run_id
+from agentnb.errors import StoreError
 from agentnb.jobs.journal import JobJournal
 from agentnb.jobs.scheduler import Scheduler
-from agentnb.ports.store import Event, Firing, now
+from agentnb.ports.store import Event, Firing, Offer, now
 from agentnb.runtime.runtime import Runtime, current
 
 START = 1_800_000_000.0
@@ -147,7 +148,7 @@ def test_overlap(jobs: Path, overlap: str, while_it_runs: int, in_the_end: int) 
         made.tick()
     assert len(launcher.started) == while_it_runs
     told = [signal.name for firing in launcher.started[:1] for signal in current().store.signals(firing.run_id)]
-    assert set(told) == ({"cancel"} if overlap == "replace" else set())
+    assert told == (["cancel"] if overlap == "replace" else [])
     for _ in range(4):
         launcher.end_all()
         made.tick()
@@ -184,8 +185,6 @@ def test_what_a_dead_scheduler_has_claimed_is_started_by_another(jobs: Path) -> 
     store = current().store
     [watched] = store.firings(job="a")
     dead = f"{os.uname().nodename}/999999/1.00"
-    from agentnb.ports.store import Offer
-
     orphan = Firing("a", "cron", START + 60, "claimed", new_run_id("job"), dead, time.time() + 1000)
     assert store.offer([Offer(watched.position, (orphan,))]) == [True]
     clock.now += 70
@@ -214,6 +213,83 @@ def test_files_that_come_change_and_go(jobs: Path, monkeypatch: pytest.MonkeyPat
     clock.now += 300
     made.tick()
     assert len(launcher.started) == 1
+
+
+@pytest.mark.parametrize("method", ["offer", "newest_firings"])
+def test_a_store_that_fails_once_loses_no_job(jobs: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    monkeypatch.setattr("agentnb.jobs.scheduler.RELOAD_SECONDS", -1)
+    clock = Clock()
+    made, launcher = scheduler(jobs, clock)
+    store = type(current().store)
+
+    def fails(*_: Any) -> Any:
+        raise StoreError("the disk is full")
+
+    for moment in (0, 60):
+        clock.now = START + moment
+        job(jobs, f"from {moment}".replace(" ", "_"), **every_minute(overlap="parallel"))
+        with monkeypatch.context() as broken:
+            broken.setattr(store, method, fails)
+            with pytest.raises(StoreError):
+                made.tick()
+        made.tick()
+    clock.now += 60
+    made.tick()
+    assert sorted((firing.job, firing.position - START) for firing in launcher.started) == [
+        ("from_0", 60.0),
+        ("from_0", 120.0),
+        ("from_60", 120.0),
+    ]
+
+
+def test_a_name_that_becomes_free_is_taken_by_the_other_file(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentnb.jobs.scheduler.RELOAD_SECONDS", -1)
+    told: list[dict[str, Any]] = []
+    clock = Clock()
+    job(jobs, "a", **every_minute())
+    (jobs / "b.json").write_text((jobs / "a.json").read_text())
+    made, launcher = scheduler(jobs, clock, tell=told.append)
+    made.tick()
+    assert [line["problem"] for line in told] == [f"{jobs / 'b.json'}: a.json has the name 'a' already"]
+    (jobs / "a.json").unlink()
+    made.tick()
+    clock.now += 60
+    made.tick()
+    assert positions(launcher) == [60.0]
+
+
+def test_what_is_queued_keeps_its_order(jobs: Path) -> None:
+    """The first place that becomes free is taken by another job while this one waits."""
+    job(jobs, "a", on_event="external.a")
+    job(jobs, "b", on_event="external.b")
+    made, launcher = scheduler(jobs, Clock(), holds=True, max_parallel=2)
+    for name in "aabab":
+        current().store.write(Event(f"external.{name}", {"event_type": f"external.{name}", "timestamp": now()}))
+    for _ in range(10):
+        made.tick()
+        if launcher.open:
+            journal, firing = launcher.open.pop(0)
+            journal.finish(None, {}, firing)
+    for name, count in (("a", 3), ("b", 2)):
+        found = [firing.position for firing in launcher.started if firing.job == name]
+        assert found == sorted(found)
+        assert len(found) == count
+
+
+def test_what_a_scheduler_of_another_folder_has_left_is_left_to_it(jobs: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    job(jobs, "a", **every_minute())
+    clock = Clock()
+    scheduler(jobs, clock)
+    [watched] = current().store.firings(job="a")
+    orphan = Firing("a", "cron", START + 60, "claimed", new_run_id("job"), f"{os.uname().nodename}/999999/1", time.time() + 1000)
+    assert current().store.offer([Offer(watched.position, (orphan,))]) == [True]
+    clock.now += 70
+    for folder, taken in ((elsewhere, []), (jobs, [orphan.run_id])):
+        made, launcher = scheduler(folder, clock)
+        made.tick()
+        assert [firing.run_id for firing in launcher.started] == taken
 
 
 def test_two_files_of_one_store_may_not_share_a_name(jobs: Path, tmp_path: Path) -> None:

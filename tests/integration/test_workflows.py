@@ -237,6 +237,40 @@ async def test_a_result_is_kept_by_its_input(log: Log) -> None:
     assert log.done == [1, 2, 1]
 
 
+async def test_what_is_cached_is_done_once_also_side_by_side(log: Log) -> None:
+    workflow = anb.Workflow("w", outputs={"all": "${steps.each.output}"})
+    workflow.add("each", tool=log.slow, for_each=[1, 2, 1, 1, 3, 3, 2], input={"x": "${item}"}, cache=True, max_concurrency=2)
+    slow = log.slow
+    workflow.add("left", tool=slow, input={"x": 9}, cache=True).add("right", tool=slow, input={"x": 9}, cache=True)
+    run = await workflow.run()
+    assert run.outputs["all"] == [1, 2, 1, 1, 3, 3, 2]
+    assert sorted(log.done) == [1, 2, 3, 9]
+    assert sum(step.source == "cache" for step in run.steps.values()) == 5
+
+
+async def test_where_the_first_fails_the_next_with_its_key_tries_itself() -> None:
+    tried: list[int] = []
+
+    async def flaky(x: int) -> int:
+        tried.append(x)
+        await asyncio.sleep(0.01)
+        if len(tried) < 3:
+            raise ValueError("not yet")
+        return x
+
+    async def mend() -> str:
+        return "mended"
+
+    given: dict[str, Any] = {"tool": flaky, "for_each": [7, 7, 7, 7], "input": {"x": "${item}"}, "cache": True}
+    run = await anb.Workflow("w", outputs={"all": "${steps.each.output}"}).add("each", **given, on_error="continue").run()
+    assert run.outputs["all"] == [None, None, 7, 7]
+    assert tried == [7, 7, 7]
+    tried.clear()
+    run = await anb.Workflow("v").add("each", **given, timeout="9s", on_error={"goto": "h"}).add("h", tool=mend, handler=True).run()
+    assert tried == [7]
+    assert {name: step.status for name, step in run.steps.items()} == {"each": "failed", "each[0]": "failed", "h": "completed"}
+
+
 async def test_sub_workflows(log: Log, tmp_path: Path) -> None:
     (tmp_path / "inner.workflow.yaml").write_text(
         "name: inner\ninputs: {x: {type: integer}}\nsteps:\n  a: {tool: 'python:helpers_of_sub.double', input: {x: '${inputs.x}'}}\n"

@@ -14,6 +14,7 @@ import httpx2
 from agentnb.ports.store import RunChange
 from agentnb.runtime import agent_runs
 from agentnb.runtime.agent import Agent
+from agentnb.runtime.workflow import Workflow
 from tests.server.runs import Runs
 from tests.support.jupyter_server import API, until
 
@@ -154,11 +155,12 @@ def test_what_is_stale_is_said_for_a_version_and_for_a_file(api: httpx2.Client, 
     assert posted(api, f"/runs/{runs.failed}/stale", 200, file="broken.yaml")["stale"] == ["fail"]
 
 
-def test_an_event_moves_a_state_machine(api: httpx2.Client, runs: Runs) -> None:
-    assert "wake" in posted(api, f"/runs/{runs.machine}/signals", 400, name="sleep")["detail"]
-    assert posted(api, f"/runs/{runs.machine}/signals", 200, name="wake") == {"resumed": True}
-    assert ended(api, runs.machine)["status"] == "completed"
-    posted(api, f"/runs/{runs.machine}/signals", 409, name="wake")
+def test_an_event_moves_a_state_machine(api: httpx2.Client, runs: Runs, place: Path) -> None:
+    machine = Workflow.load(place / "machine.yaml", runtime=runs.runtime).run_sync()
+    assert "wake" in posted(api, f"/runs/{machine.id}/signals", 400, name="sleep")["detail"]
+    assert posted(api, f"/runs/{machine.id}/signals", 200, name="wake") == {"resumed": True}
+    assert ended(api, machine.id)["status"] == "completed"
+    posted(api, f"/runs/{machine.id}/signals", 409, name="wake")
 
 
 def test_a_run_is_forgotten_while_somebody_watches(api: httpx2.Client) -> None:

@@ -73,7 +73,12 @@ def run(catalog: Catalog, name: str, asked: Asked, *, as_json: bool) -> int:
     """Run a job; the exit code."""
     from agentnb.jobs import run as running
 
-    prepared = prepare(catalog, name, asked)
+    try:
+        prepared = prepare(catalog, name, asked)
+    except AgentNBError as problem:
+        if asked == Asked(output=asked.output) and not sys.stdin.isatty():
+            _note_unbegun(catalog, name, problem)
+        raise
     progress = CellProgress(sys.stderr.isatty())
     ended, error = running.run(current(), prepared, None if as_json else progress.note)
     progress.close()
@@ -82,6 +87,15 @@ def run(catalog: Catalog, name: str, asked: Asked, *, as_json: bool) -> int:
     else:
         _conclude(ended, error)
     return exit_code(ended, error)
+
+
+def _note_unbegun(catalog: Catalog, name: str, error: AgentNBError) -> None:
+    """Where nobody is there to read the error, as under cron, the job has failed as one that began."""
+    from agentnb.jobs.lost import never_began
+
+    spec = next((spec for spec in catalog.specs.values() if spec.name == name), None)
+    if spec is not None:
+        never_began(current(), name, spec, error)
 
 
 def run_firing(catalog: Catalog, name: str, position: str) -> int:

@@ -65,16 +65,17 @@ class ProcessGroup:
 
 
 class Guard:
-    """Ends a job that was cancelled, interrupted, or took more than it may; ``cause`` says why.
+    """Ends a job that was cancelled, interrupted, or took more than it may, and an attempt one of whose cells did; ``cause`` says why.
 
     What runs is interrupted first, so that a notebook shows where it was, and killed when it hasn't ended ``GRACE_SECONDS`` later.
     """
 
     def __init__(self, runtime: Runtime, run_id: str, name: str, *, timeout: float | None = None, memory: int | None = None) -> None:
-        self.cause: AgentNBError | None = None
         self._runtime, self._run_id, self._name = runtime, run_id, name
         self._timeout, self._memory = timeout, memory
         self._deadline = time.monotonic() + timeout if timeout else None
+        self._stopped_by: AgentNBError | None = None
+        self._overdue: AgentNBError | None = None
         self._cell: tuple[str, float, float] | None = None
         self._target: ProcessGroup | None = None
         self._kill_at: float | None = None
@@ -84,6 +85,16 @@ class Guard:
         self._stopped = threading.Event()
         self._before: dict[int, Any] = {}
         self._thread = threading.Thread(target=self._watch, name="agentnb-guard", daemon=True)
+
+    @property
+    def cause(self) -> AgentNBError | None:
+        """Why the job, or this attempt, has to end."""
+        return self._stopped_by or self._overdue
+
+    def may_go_on(self) -> bool:
+        """Whether there may be another attempt, which starts afresh."""
+        self._overdue = None
+        return self._stopped_by is None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -101,7 +112,7 @@ class Guard:
     @contextmanager
     def over(self, process: ProcessGroup) -> Iterator[None]:
         """Watch over a process, and leave nothing of it behind."""
-        self._target = process
+        self._target, self._kill_at = process, None
         if self.cause is not None:
             self._interrupt()
         try:
@@ -140,12 +151,13 @@ class Guard:
 
     def stop(self, cause: AgentNBError) -> None:
         """End the job; asked a second time, at once."""
-        if self.cause is not None:
-            self._kill_at = time.monotonic()
-            return
-        self.cause = cause
+        again = self.cause is not None
+        self._stopped_by = self._stopped_by or cause
         self._stopped.set()
-        self._interrupt()
+        if again:
+            self._kill_at = time.monotonic()
+        else:
+            self._interrupt()
 
     def _interrupt(self) -> None:
         self._kill_at = time.monotonic() + GRACE_SECONDS
@@ -178,7 +190,8 @@ class Guard:
         if self._deadline is not None and self._timeout and moment >= self._deadline:
             self.stop(ExecutionTimeout(f"the job {self._name!r}", self._timeout))
         elif cell is not None and moment >= cell[2]:
-            self.stop(ExecutionTimeout(cell[0], cell[1]))
+            self._overdue = ExecutionTimeout(cell[0], cell[1])
+            self._interrupt()
         elif self._memory is not None and self._target is not None and moment - self._measured > _MEMORY_SECONDS:
             self._measured = moment
             used = self._target.memory()

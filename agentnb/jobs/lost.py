@@ -26,7 +26,7 @@ def conclude(runtime: Runtime, firing: Firing, file: Path | None, code: int, sai
     try:
         run = runtime.store.run(firing.run_id)
     except RunNotFound:
-        return _never_began(runtime, firing, file, how, said) if code != 0 else None
+        return _failed_to_begin(runtime, firing, file, how, said) if code != 0 else None
     if run.status in FINAL or not job_runs.is_lost(runtime, run):
         return run
     return _ended(runtime, run, f"its process ended without a word ({how})")
@@ -48,16 +48,21 @@ def _ended(runtime: Runtime, run: Run, why: str) -> Run | None:
     return ended
 
 
-def _never_began(runtime: Runtime, firing: Firing, file: Path | None, how: str, said: str) -> Run | None:
-    given: dict[str, object] = {"parameters": {}, "trigger": firing.trigger}
+def _failed_to_begin(runtime: Runtime, firing: Firing, file: Path | None, how: str, said: str) -> Run | None:
     message = f"the job ended before it began ({how}): {said.strip() or 'it said nothing'}"
     error: AgentNBError = ConfigurationError(message) if how == "exit code 2" else ExecutionError(message)
+    return never_began(runtime, firing.job, documents.quick(file) if file is not None else None, error, firing)
+
+
+def never_began(runtime: Runtime, name: str, spec: JobSpec | None, error: AgentNBError, firing: Firing | None = None) -> Run | None:
+    """Write down a run that couldn't begin, and tell of it; None where somebody else has."""
+    given: dict[str, object] = {"parameters": {}, "trigger": firing.trigger if firing else "manual"}
     try:
-        journal = JobJournal.begin(runtime, firing.job, given, run_id=firing.run_id, firing=firing)
+        journal = JobJournal.begin(runtime, name, given, run_id=firing.run_id if firing else "", firing=firing)
         ended = journal.finish(error, {}, firing)
     except StoreError:
         return None
-    _tell(runtime, ended, documents.quick(file) if file is not None else None)
+    _tell(runtime, ended, spec)
     return ended
 
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.jobs import places
 from agentnb.jobs.journal import JobJournal
-from agentnb.jobs.spec import EmailNotice, JobSpec, Notice, WebhookNotice
+from agentnb.jobs.spec import SMTP, EmailNotice, JobSpec, Notice, WebhookNotice
 from agentnb.policy import Check
 from agentnb.ports.store import Run
 from agentnb.runtime.bridge import run_sync
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
 
 TIMEOUT = 30.0
-SMTP = "AGENTNB_SMTP"
 _SECRET = "secret:"  # noqa: S105
 _ATTEMPTS = 3
 

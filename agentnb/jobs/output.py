@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from agentnb import secrets
 from agentnb.errors import ExecutionError
@@ -109,13 +108,11 @@ def write_whole(path: Path, text: str) -> None:
         OSError: It can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    beside = path.with_name(f".{uuid4().hex}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with beside.open("x", encoding="utf-8") as stream:
             stream.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        beside.replace(path)
     except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
+        beside.unlink(missing_ok=True)
         raise

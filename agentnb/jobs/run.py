@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnb.agents.identity import new_run_id
-from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, MissingExtra, MissingKey, StoreError
+from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, MissingExtra, StoreError
 from agentnb.jobs import notebook_attempt, notifications, parameters, places, resume, retention, step_notebook, workflow_attempt
 from agentnb.jobs.attempt import Attempt, kernel_environment
 from agentnb.jobs.cells import Past
@@ -99,7 +99,7 @@ def prepare(runtime: Runtime, job: Job, request: Request) -> Prepared:
     spec = job.spec
     missing = [name for name in spec.secrets if not os.environ.get(name)]
     if missing:
-        raise MissingKey(f"the job {job.name!r}", missing[0])
+        raise ConfigurationError(f"the job {job.name!r} needs {', '.join(missing)}: set these environment variables, they are its secrets")
     earlier = resume.find(runtime, job, request.resume) if request.resume is not None else None
     run_id = request.run_id or new_run_id("job")
     zone = spec.schedule.timezone if spec.schedule else "UTC"
@@ -158,7 +158,10 @@ def _place(job: Job, text: str, *, own: bool) -> str:
         if scheme in _CLIENTS and importlib.util.find_spec(_CLIENTS[scheme]) is None:
             raise MissingExtra(_CLIENTS[scheme], scheme)
         return text
-    return str(((job.folder if own else Path.cwd()) / Path(text).expanduser()).resolve())
+    place = ((job.folder if own else Path.cwd()) / Path(text).expanduser()).resolve()
+    if place == job.source.resolve():
+        raise ConfigurationError(f"the output would overwrite {place}, which is what the job runs: name another place")
+    return str(place)
 
 
 def run(runtime: Runtime, prepared: Prepared, listener: Listener | None = None) -> tuple[Run, BaseException | None]:
@@ -211,7 +214,7 @@ def _attempts(prepared: Prepared, journal: JobJournal, guard: Guard, output: Out
             _perform(job, prepared.parameters, attempt, output)
             break
         except AgentNBError as error:
-            last = number == job.spec.attempts or error.reason in _FINAL_REASONS or guard.cause is not None
+            last = number == job.spec.attempts or error.reason in _FINAL_REASONS or not guard.may_go_on()
             found = None if last else _next_past(prepared, journal, past, error)
             if found is None:
                 _finish_after(output, error)

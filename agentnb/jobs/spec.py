@@ -8,6 +8,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 
 from agentnb.workflows.spec import SCHEMA_ID, Duration, Part, Retry, Size
 
+SMTP = "AGENTNB_SMTP"
+"""The environment variable that names the mail server."""
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=100)]

@@ -154,6 +154,43 @@ def test_a_cell_that_hangs_and_will_not_be_interrupted_is_killed_with_its_childr
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
+def test_a_cell_that_took_too_long_is_tried_again(folder: Path) -> None:
+    hangs_once = "import os, time\nif not os.path.exists('seen'):\n    open('seen', 'w').close()\n    time.sleep(1000)\nprint('done')"
+    job(folder, hangs_once, timeout={"cell": "3s"}, retry={"max_attempts": 2, "initial": "1ms"})
+    ended, error = run(folder)
+    assert (ended.status, error) == ("completed", None)
+    assert [kind for kind, _ in kinds(ended)].count("cell_failed") == 1
+
+
+def test_an_output_never_replaces_what_it_comes_from(folder: Path) -> None:
+    job(folder, PRINTS, output="${name}.ipynb")
+    with pytest.raises(ConfigurationError, match="would overwrite .*j.ipynb"):
+        run(folder)
+
+
+def test_the_mode_of_an_output_is_the_users_choice(folder: Path) -> None:
+    job(folder, PRINTS)
+    before = os.umask(0o077)
+    try:
+        ended, _ = run(folder)
+    finally:
+        os.umask(before)
+    assert Path(output(ended)).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_begin_and_has_nobody_to_read_it_has_failed(folder: Path) -> None:
+    """As under cron: a missing secret is a run that failed, of which people are told; what somebody asks for by hand is only refused."""
+    tells = [{"webhook": {"url": "http://127.0.0.1:9/"}}]
+    job(folder, PRINTS, secrets=["KEY_ONE", "KEY_TWO"], on_failure=tells)
+    for words, runs in (("--dry-run",), 0), (("-p", "x=1"), 0), ((), 1):
+        done = subprocess.run(command("run", "j", *words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "needs KEY_ONE, KEY_TWO" in done.stderr
+        assert len(current().runs(kind="job")) == runs
+    [ended] = current().runs(kind="job")
+    assert (ended.status, kinds(ended)) == ("failed", [("started", ""), ("failed", ""), ("notification_failed", "")])
+
+
 def test_output_over_the_limit_is_left_out_and_said_so(folder: Path) -> None:
     job(folder, "for _ in range(100): print('y' * 1_000_000)", "print('after')", "raise ValueError('z' * 10)", max_output="50KB")
     ended, error = run(folder)

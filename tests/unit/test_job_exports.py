@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,44 @@ def test_crontab(catalog: Catalog) -> None:
     subprocess.run(["sh", "-n", "-c", direct.command.replace("\\%", "%")], check=True)
     text = export(catalog, "crontab")["agentnb.crontab"]
     assert "%" not in text.replace("\\%", "")
+
+
+def test_a_crontab_keeps_to_the_clock_of_its_machine(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six o'clock in Berlin is half past in India; and who looks back as far as the line before would run twice."""
+    try:
+        monkeypatch.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        found = CronTab(tab=export(catalog, "crontab")["agentnb.crontab"])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert str(found[1].slices) == "30 * * * *"
+    (catalog.folder / "often.json").write_text('{"name": "often", "notebook": "n.ipynb", "schedule": {"cron": "*/2 9-17 * * *"}}')
+    [often] = CronTab(tab=export(Catalog.of(catalog.folder), "crontab", ["often"])["agentnb.crontab"])
+    assert "--within 2m" in often.command
+
+
+@pytest.mark.parametrize(("code", "due", "ends"), [(0, True, 0), (1, False, 0), (2, False, 1), (127, False, 1)])
+def test_a_ci_that_cannot_tell_whether_a_job_is_due_fails(catalog: Catalog, tmp_path: Path, code: int, due: bool, ends: int) -> None:
+    workflow = yaml.safe_load(export(catalog, "github-actions")[".github/workflows/agentnb-daily.yml"])
+    [look] = [step["run"] for step in workflow["jobs"]["daily"]["steps"] if step.get("id") == "look"]
+    assert "--within 50m" in look
+    (tmp_path / "agentnb").write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / "agentnb").chmod(0o755)
+    said = tmp_path / "said"
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_EVENT_NAME": "schedule", "GITHUB_OUTPUT": str(said)}
+    assert subprocess.run(["bash", "-e", "-c", look], env=env, check=False).returncode == ends
+    assert said.exists() == due
+
+
+def test_what_notifications_need_is_exported_too(catalog: Catalog) -> None:
+    hook = {"url": "https://example.org/${env.TEAM}", "headers": {"Authorization": "Bearer secret:HOOK_TOKEN"}}
+    job = {"name": "told", "notebook": "n.ipynb", "schedule": {"cron": "0 6 * * *"}, "secrets": ["A_KEY"]}
+    (catalog.folder / "told.json").write_text(json.dumps({**job, "on_failure": [{"webhook": hook}, {"email": "ops@example.org"}]}))
+    text = export(Catalog.of(catalog.folder), "kubernetes", ["told"])["agentnb-jobs.yaml"]
+    [pod] = [document["spec"] for document in yaml.safe_load_all(text) if document["kind"] == "CronJob"]
+    [container] = pod["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert [variable["name"] for variable in container["env"]] == ["A_KEY", "TEAM", "HOOK_TOKEN", "AGENTNB_SMTP"]
 
 
 def test_what_the_crontab_calls_works(catalog: Catalog, tmp_path: Path) -> None:

@@ -7,10 +7,15 @@ job looks at the clock of its own zone before it runs.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
+from dataclasses import replace
 
 from agentnb.errors import ConfigurationError
 from agentnb.jobs.export.plan import HEADER, Plan, Unit
-from agentnb.jobs.export.times import fields_of, five, offsets_of
+from agentnb.jobs.export.times import fields_of, five, gap, offsets_of
+
+LATE = 5
+"""How many minutes late a cron may start a job that looks at the clock itself."""
 
 
 def files(plan: Plan) -> dict[str, str]:
@@ -33,11 +38,14 @@ def _after(unit: Unit) -> str:
 
 def _line(plan: Plan, unit: Unit) -> str:
     fields = fields_of(unit.cron, unit.job.name)
+    when = five(fields, unit.job.name)
     direct = plan.options.timezone == unit.timezone
-    when = five(fields, unit.job.name) if direct else _whenever(unit)
+    if not direct:
+        fields = replace(fields, minutes=_whenever(fields.minutes, unit.timezone))
+        when = f"{fields.text('minutes')} * * * *"
     place = f"--dir {shlex.quote(str(plan.folder))}"
     agentnb, name = plan.local_command(), unit.job.name
-    guard = "" if direct else f"{agentnb} jobs due {name} {place} --within 5m && "
+    guard = "" if direct else f"{agentnb} jobs due {name} {place} --within {min(gap(fields.minutes), LATE)}m && "
     chain = " --downstream" if unit.after else ""
     command = (
         f"cd {shlex.quote(str(plan.project))} && set -a && if [ -f agentnb.env ]; then . ./agentnb.env; fi && "
@@ -46,15 +54,7 @@ def _line(plan: Plan, unit: Unit) -> str:
     return f"{when} {command.replace('%', chr(92) + '%')}"
 
 
-def _whenever(unit: Unit) -> str:
-    """Every time at which it may be due in some zone: zones differ by quarters of an hour."""
-    fields = fields_of(unit.cron, unit.job.name)
-    five(fields, unit.job.name)
-    minutes = sorted({(minute + shift) % 60 for minute in fields.minutes for shift in _shifts(unit.timezone)})
-    shown = "*" if len(minutes) == 60 else ",".join(map(str, minutes))
-    return f"{shown} * * * *"
-
-
-def _shifts(timezone: str) -> tuple[int, ...]:
-    """How the minutes of that zone differ from those of a zone with whole hours."""
-    return tuple(sorted({-offset % 60 for offset in offsets_of(timezone)}))
+def _whenever(minutes: Collection[int], timezone: str) -> frozenset[int]:
+    """The minutes at which it may be due by this machine's clock: zones differ by quarters of an hour."""
+    shifts = {local - offset for local in offsets_of() for offset in offsets_of(timezone)}
+    return frozenset((minute + shift) % 60 for minute in minutes for shift in shifts)

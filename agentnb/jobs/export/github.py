@@ -6,12 +6,12 @@ import shlex
 from typing import Any
 
 from agentnb.jobs.documents import Job
-from agentnb.jobs.export.plan import HEADER, Plan, Unit
+from agentnb.jobs.export.plan import HEADER, Plan, Unit, needed_by
 from agentnb.jobs.export.times import in_utc
 from agentnb.workflows.documents.editing import dump
 
-WINDOW = "50m"
-"""How late a CI may start a job that looks at the clock itself."""
+WINDOW = 50
+"""How many minutes late a CI may start a job that looks at the clock itself."""
 
 
 def files(plan: Plan) -> dict[str, str]:
@@ -21,11 +21,10 @@ def files(plan: Plan) -> dict[str, str]:
 
 def _workflow(plan: Plan, unit: Unit) -> dict[str, Any]:
     starts: dict[str, Any] = {"workflow_dispatch": {}}
-    guard = ""
+    window = 0
     if unit.cron:
-        cron, looks = in_utc(unit.cron, unit.timezone, unit.job.name)
+        cron, window = in_utc(unit.cron, unit.timezone, unit.job.name)
         starts = {"schedule": [{"cron": cron}], **starts}
-        guard = WINDOW if looks else ""
     overlap = unit.spec.overlap
     concurrency = (
         {"concurrency": {"group": f"agentnb-{unit.job.name}", "cancel-in-progress": overlap == "replace"}} if overlap != "parallel" else {}
@@ -35,24 +34,25 @@ def _workflow(plan: Plan, unit: Unit) -> dict[str, Any]:
         "on": starts,
         "permissions": {"contents": "read"},
         **concurrency,
-        "jobs": {_id(job.name): _job(plan, unit, job, guard) for job in unit.all},
+        "jobs": {_id(job.name): _job(plan, unit, job, min(window, WINDOW)) for job in unit.all},
     }
 
 
-def _job(plan: Plan, unit: Unit, job: Job, guard: str) -> dict[str, Any]:
+def _job(plan: Plan, unit: Unit, job: Job, window: int) -> dict[str, Any]:
     needs = {"needs": [_id(name) for name in unit.needs(job)]} if unit.needs(job) else {}
     limit = {"timeout-minutes": max(int(job.spec.job_timeout // 60) + 10, 11)} if job.spec.job_timeout else {}
-    secrets = {name: f"${{{{ secrets.{name} }}}}" for name in job.spec.secrets}
+    secrets = {name: f"${{{{ secrets.{name} }}}}" for name in needed_by(job)}
     place = f"{job.name} --dir {shlex.quote(plan.place)}"
     run = {"name": "Run", "run": f"{plan.command()} jobs run {place}", "env": {"AGENTNB_STORE": "${{ runner.temp }}/agentnb", **secrets}}
     look: list[dict[str, Any]] = []
-    if guard and job is unit.job:
-        due = f'if [ "$GITHUB_EVENT_NAME" != schedule ] || {plan.command()} jobs due {place} --within {guard}'
-        look = [{"name": "Look at the clock", "id": "look", "run": f'{due}; then echo "due=true" >> "$GITHUB_OUTPUT"; fi'}]
+    if window and job is unit.job:
+        due = f'code=0; [ "$GITHUB_EVENT_NAME" != schedule ] || {plan.command()} jobs due {place} --within {window}m || code=$?\n'
+        told = 'if [ "$code" = 0 ]; then echo due=true >> "$GITHUB_OUTPUT"; fi; [ "$code" -le 1 ]\n'
+        look = [{"name": "Look at the clock", "id": "look", "run": due + told}]
         run = {"if": "steps.look.outputs.due == 'true'", **run}
     return {
         **needs,
-        **({"if": f"needs.{_id(unit.job.name)}.outputs.due == 'true'"} if guard and unit.job.name in unit.needs(job) else {}),
+        **({"if": f"needs.{_id(unit.job.name)}.outputs.due == 'true'"} if window and unit.job.name in unit.needs(job) else {}),
         "runs-on": "ubuntu-latest",
         **limit,
         **({"outputs": {"due": "${{ steps.look.outputs.due }}"}} if look else {}),

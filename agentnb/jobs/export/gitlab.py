@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from agentnb.jobs.documents import Job
-from agentnb.jobs.export.plan import HEADER, Plan, Unit
+from agentnb.jobs.export.plan import HEADER, Plan, Unit, needed_by
 from agentnb.jobs.export.times import fields_of, five
 from agentnb.workflows.documents.editing import dump
 
@@ -34,7 +34,7 @@ def files(plan: Plan) -> dict[str, str]:
 
 def _job(plan: Plan, unit: Unit, job: Job) -> dict[str, Any]:
     needs = unit.needs(job)
-    secrets = f" It needs the CI/CD variables {', '.join(job.spec.secrets)}." if job.spec.secrets else ""
+    secrets = f"It needs the CI/CD variables {', '.join(names)}." if (names := needed_by(job)) else ""
     limit = {"timeout": f"{max(int(job.spec.job_timeout // 60) + 10, 11)} minutes"} if job.spec.job_timeout else {}
     overlap = {} if unit.spec.overlap == "parallel" else {"resource_group": f"agentnb-{job.name}"}
     return {
@@ -47,7 +47,7 @@ def _job(plan: Plan, unit: Unit, job: Job) -> dict[str, Any]:
         **limit,
         **overlap,
         "script": [
-            *([f"echo {shlex.quote(secrets.strip())}"] if secrets else []),
+            *([f"echo {shlex.quote(secrets)}"] if secrets else []),
             f"{plan.command()} jobs run {job.name} --dir {shlex.quote(plan.place)}",
         ],
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,9 +13,10 @@ from pathlib import Path
 from agentnb.errors import ConfigurationError
 from agentnb.jobs.catalog import Catalog
 from agentnb.jobs.documents import Job, JobSpecError
-from agentnb.jobs.spec import JobSpec
+from agentnb.jobs.spec import SMTP, JobSpec
 from agentnb.workflows.checks.report import did_you_mean
 
+_NAMED = re.compile(r"secret:([A-Za-z_]\w*)|\$\{env\.([A-Za-z_]\w*)\}")
 HEADER = "written by `agentnb jobs export`; change the job's file and export again"
 
 
@@ -87,7 +90,7 @@ class Unit:
 
     def secrets(self) -> list[str]:
         """Names of the environment variables that its jobs need."""
-        return list(dict.fromkeys(name for job in self.all for name in job.spec.secrets))
+        return list(dict.fromkeys(name for job in self.all for name in needed_by(job)))
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,14 @@ class Plan:
     def jobs(self) -> Iterator[Job]:
         for unit in self.units:
             yield from unit.all
+
+
+def needed_by(job: Job) -> list[str]:
+    """Names of the environment variables that a job needs: its secrets, and those with which it tells how it ended."""
+    notices = [*job.spec.on_success, *job.spec.on_failure]
+    named = _NAMED.findall(json.dumps([notice.model_dump(mode="json") for notice in notices]))
+    mail = [SMTP] if any(notice.email for notice in notices) else []
+    return list(dict.fromkeys([*job.spec.secrets, *(found for names in named for found in names if found), *mail]))
 
 
 def distinct(jobs: Iterable[Job], identify: Callable[[str], str]) -> None:

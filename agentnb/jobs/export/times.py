@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -66,8 +66,8 @@ def five(fields: Fields, job: str) -> str:
     return " ".join(fields.text(name) for name in ("minutes", "hours", "days", "months", "weekdays"))
 
 
-def in_utc(cron: str, timezone: str, job: str) -> tuple[str, bool]:
-    """Five fields in UTC, and whether they are due more often than the job, so that it must look at the clock itself.
+def in_utc(cron: str, timezone: str, job: str) -> tuple[str, int]:
+    """Five fields in UTC; where they are due more often than the job, how many minutes back it must look itself, else 0.
 
     Where the offset changes in the course of a year, both hours are in it; where the day does, all days are.
 
@@ -77,11 +77,11 @@ def in_utc(cron: str, timezone: str, job: str) -> tuple[str, bool]:
     fields = fields_of(cron, job)
     offsets = offsets_of(timezone)
     if offsets == {0}:
-        return five(fields, job), False
+        return five(fields, job), 0
     free = fields.text("hours") == "*" and fields.text("days") == "*" and fields.text("weekdays") == "*" and fields.text("months") == "*"
     whole = all(offset % 60 == 0 for offset in offsets)
     if free and whole:
-        return five(fields, job), False
+        return five(fields, job), 0
     minutes = {(minute - offset) % 60 for minute in fields.minutes for offset in offsets}
     hours = {(hour * 60 + minute - offset) // 60 % 24 for hour in fields.hours for minute in fields.minutes for offset in offsets}
     moved = Fields(
@@ -93,7 +93,13 @@ def in_utc(cron: str, timezone: str, job: str) -> tuple[str, bool]:
         frozenset(range(7)),
         both=True,
     )
-    return five(moved, job), True
+    return five(moved, job), gap(minutes)
+
+
+def gap(minutes: Collection[int]) -> int:
+    """Minutes between two times of each hour, at least: who looks back further sees one that another line has seen."""
+    found = sorted(minutes)
+    return min(later - sooner for sooner, later in pairwise([*found, found[0] + 60]))
 
 
 def calendar(cron: str, timezone: str, job: str) -> list[str]:
@@ -124,8 +130,8 @@ def _runs(values: Collection[int], dash: str, shown: Callable[[int], str] = str)
     return found
 
 
-def offsets_of(timezone: str) -> set[int]:
-    """All offsets from UTC of a zone within a year, in minutes."""
-    start, zone = datetime.now(UTC), ZoneInfo(timezone)
+def offsets_of(timezone: str = "") -> set[int]:
+    """All offsets from UTC of a zone within a year, in minutes; by default of this machine's."""
+    start, zone = datetime.now(UTC), ZoneInfo(timezone) if timezone else None
     moments = (start + timedelta(days=7 * week) for week in range(53))
     return {int((moment.astimezone(zone).utcoffset() or timedelta()).total_seconds() // 60) for moment in moments}

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 import pydantic_core
 
 MASK = "[secret]"
+NAMED_BY = "AGENTNB_MASKED"
+"""The environment variable in which a job tells the processes that it starts which others are secret."""
+
 _NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _SHAPES = (
     r"\bsk-[A-Za-z0-9_-]{16,}",
@@ -34,12 +37,17 @@ _learned: set[str] = set()
 
 
 def refresh() -> None:
-    """Learn anew which values of the environment are secret: those of 8 and more characters whose name says so."""
+    """Learn anew which values of the environment are secret: those of 8 and more characters whose name says so, or that a job names."""
     global _values, _traces
-    found = {value for name, value in os.environ.items() if len(value) >= 8 and _NAMES.search(name) and not os.path.exists(value)}  # noqa: PTH110
+    named = os.environ.get(NAMED_BY, "").split(",")
+    found = {value for name, value in os.environ.items() if len(value) >= 8 and (name in named or _is_secret(name, value))}
     if {*_values} != found | _learned:
         _values = tuple(sorted(found | _learned, key=len, reverse=True))
         _traces = tuple(sorted({trace for value in _values for trace in _written(value)}, key=len, reverse=True))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return _NAMES.search(name) is not None and not os.path.exists(value)  # noqa: PTH110
 
 
 def _written(value: str) -> tuple[str, ...]:

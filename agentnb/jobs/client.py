@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_core.paths import jupyter_path
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, v4, writes
 from papermill.clientwrap import PapermillNotebookClient
@@ -27,7 +28,7 @@ from agentnb.jobs.guard import ProcessGroup
 _SAVE_SECONDS = 1.0
 _COUNTED = frozenset({"stream", "display_data", "execute_result"})
 _REASONS = {"PolicyDenied": "policy", "ExecutionTimeout": "timed_out"}
-_CAPTURE_SECONDS = 60
+_DISMISS_SECONDS = 5.0
 
 
 class Manager(NotebookExecutionManager):  # type: ignore[misc]
@@ -107,7 +108,7 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
                 info = self.wait_for_reply(self.kc.kernel_info())
                 self.nb.metadata["language_info"] = info["content"]["language_info"]
                 self.set_widgets_metadata()
-                self._cleanup_kernel()
+                self._dismiss()
         except (DeadKernelError, CellTimeoutError, RuntimeError) as error:
             attempt.guard.check()
             raise KernelDied(self._died(error)) from None
@@ -115,6 +116,14 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
             if self.km is not None:
                 self.shutdown_kernel = "immediate"
                 self._cleanup_kernel()
+
+    def _dismiss(self) -> None:
+        """Have the kernel end by itself: one that has nothing to do complains of being interrupted, as Jupyter begins to end one."""
+        self.kc.shutdown()
+        deadline = time.monotonic() + _DISMISS_SECONDS
+        while run_sync(self.km.is_alive)() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._cleanup_kernel()
 
     def _connect_by_files(self, folder: Path) -> None:
         """Have the kernel talk over sockets in a folder of this user: of ports, another process may be quicker to take one."""

@@ -39,6 +39,11 @@ class OutputFile:
         return "://" in self.place
 
     @property
+    def shown(self) -> str:
+        """The place without what gives access to it, such as the signature behind an address of Azure."""
+        return secrets.bare_url(self.place) if self.is_remote else self.place
+
+    @property
     def local(self) -> Path:
         """The file that is written while the run goes on."""
         return self._spool if self.is_remote else Path(self.place)
@@ -51,7 +56,7 @@ class OutputFile:
         """
         self.save(text)
         if self.problem is not None:
-            raise OutputLost(f"the output {self.place} can't be written: {self.problem.strerror or self.problem}; nothing was run")
+            raise OutputLost(f"the output {self.shown} can't be written: {self.problem.strerror or self.problem}; nothing was run")
 
     def save(self, text: str) -> None:
         """Write what there is so far; where that isn't possible now, it is tried again the next time."""
@@ -71,7 +76,7 @@ class OutputFile:
         if self.problem is not None:
             self.save(self._text)
         if self.problem is not None:
-            raise OutputLost(f"the output {self.place} can't be written: {self.problem.strerror or self.problem}{self._elsewhere()}")
+            raise OutputLost(f"the output {self.shown} can't be written: {self.problem.strerror or self.problem}{self._elsewhere()}")
         if self.is_remote:
             self._upload()
 
@@ -90,7 +95,7 @@ class OutputFile:
         problem: Any = None
         for _ in range(_ATTEMPTS):
             try:
-                papermill_io.write(self._text, self.place)
+                papermill_io.get_handler(self.place).write(self._text, self.place)
                 self._spool.unlink(missing_ok=True)
                 return
             except PapermillException as error:
@@ -98,7 +103,7 @@ class OutputFile:
                 break
             except Exception as error:
                 problem = error
-        raise OutputLost(f"the output can't be written to {self.place}: {problem}; it is kept in {self._spool}")
+        raise OutputLost(f"the output can't be written to {self.shown}: {problem}; it is kept in {self._spool}")
 
 
 def write_whole(path: Path, text: str) -> None:

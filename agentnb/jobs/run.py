@@ -24,7 +24,7 @@ from agentnb.jobs.journal import JobJournal, Listener
 from agentnb.jobs.output import OutputFile
 from agentnb.ports.model import canonical
 from agentnb.ports.store import Definition, Firing, Run
-from agentnb.secrets import MASK, to_json
+from agentnb.secrets import MASK, NAMED_BY, bare_url, learn, to_json
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
@@ -79,7 +79,7 @@ class Prepared:
             "job": self.job.name,
             "source": str(self.job.source),
             "parameters": dict(self.parameters),
-            "output": self.output,
+            "output": bare_url(self.output) if "://" in self.output else self.output,
             "cells": len(self.hashes),
             "attempts": spec.attempts,
             "timeout_s": spec.job_timeout,
@@ -100,6 +100,8 @@ def prepare(runtime: Runtime, job: Job, request: Request) -> Prepared:
     missing = [name for name in spec.secrets if not os.environ.get(name)]
     if missing:
         raise ConfigurationError(f"the job {job.name!r} needs {', '.join(missing)}: set these environment variables, they are its secrets")
+    for name in spec.secrets:
+        learn(os.environ[name])
     earlier = resume.find(runtime, job, request.resume) if request.resume is not None else None
     run_id = request.run_id or new_run_id("job")
     zone = spec.schedule.timezone if spec.schedule else "UTC"
@@ -196,7 +198,7 @@ def run(runtime: Runtime, prepared: Prepared, listener: Listener | None = None) 
             _attempts(prepared, journal, guard, output)
     except BaseException as failure:
         error = failure
-    written = "" if output.problem is not None and not output.local.exists() else prepared.output
+    written = "" if output.problem is not None and not output.local.exists() else output.shown
     ended = journal.finish(error, {"notebook": written, "duration_ms": round(journal.milliseconds, 3)}, request.firing)
     notifications.tell(runtime, job.spec, ended, prepared.known, journal)
     if job.spec.retention is not None:
@@ -250,6 +252,8 @@ def _attempt(prepared: Prepared, journal: JobJournal, guard: Guard, output: Outp
     threads = {name: str(max(int(spec.resources.cpu), 1)) for name in _THREADS} if spec.resources.cpu else {}
     profile = {"AGENTNB_PROFILE": spec.profile} if spec.profile else {}
     environment = {**threads, **profile, **places.fill(spec.env, prepared.known, os.environ), **fixed}
+    if spec.secrets:
+        environment[NAMED_BY] = ",".join(spec.secrets)
     return Attempt(journal, guard, output, spec.cell_timeout, spec.max_output, environment, past, number)
 
 

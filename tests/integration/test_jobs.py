@@ -6,11 +6,13 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError
 from agentnb.jobs import run as running
 from agentnb.jobs.catalog import Catalog
 from agentnb.jobs.journal import JobJournal
+from agentnb.jobs.output import OutputFile, OutputLost
 from agentnb.jobs.resume import CannotResume
 from agentnb.ports.store import Run
 from agentnb.runtime import sweeping
@@ -493,9 +496,68 @@ def test_serve_runs_what_is_due_and_survives_being_killed(folder: Path) -> None:
     assert {run.id for run in current().runs(kind="job")} <= {line["run"] for line in started}
 
 
-def test_output_for_a_bucket_needs_its_extra_and_is_kept_where_the_upload_fails(folder: Path, tmp_path: Path) -> None:
-    from agentnb.jobs.output import OutputFile, OutputLost
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of an S3 of our own, which has a bucket of the name outputs."""
+    import boto3
 
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    given = {"ENDPOINT_URL": address, "ACCESS_KEY_ID": "id", "SECRET_ACCESS_KEY": "of nobody", "DEFAULT_REGION": "us-east-1"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(lambda: _answers(port))
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="outputs")
+        yield client
+        client.close()
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+def test_output_goes_to_a_bucket_whether_the_job_succeeds_or_not(folder: Path, bucket: Any) -> None:
+    job(folder, PRINTS, name="good", output="s3://outputs/${name}/${run.id}.ipynb")
+    job(folder, PRINTS, "1 / 0", name="bad", output="s3://outputs/${name}/${run.id}.ipynb")
+    job(folder, PRINTS, name="lost", output="s3://not-there/${run.id}.ipynb")
+    done = {name: subprocess.run(command("run", name), capture_output=True, text=True, check=False) for name in ("good", "bad", "lost")}
+    assert [made.returncode for made in done.values()] == [0, 1, 1]
+    for name in ("good", "bad"):
+        key = done[name].stdout.strip().removeprefix("s3://outputs/")
+        kept = nbformat.reads(bucket.get_object(Bucket="outputs", Key=key)["Body"].read().decode(), as_version=4)
+        assert kept.cells[0].outputs[0].text == "hello\n"
+    assert "NoSuchBucket" in done["lost"].stderr
+    [spooled] = (current().settings.store / "jobs").glob("*.ipynb")
+    assert texts(spooled) == ["hello\n"]
+
+
+def test_what_gives_access_to_an_output_is_not_shown(tmp_path: Path) -> None:
+    assert OutputFile("abs://me.blob.core.windows.net/c/x.ipynb?sig=abc", tmp_path).shown == "abs://me.blob.core.windows.net/c/x.ipynb"
+    assert OutputFile("/what/x?.ipynb", tmp_path).shown == "/what/x?.ipynb"
+
+
+def test_a_secret_of_a_job_is_masked_whatever_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by the kernel, whose agents write to the journal."""
+    monkeypatch.setenv("DB_ADDRESS", "pg:nobody-may-see")
+    masks = (
+        "import os\nfrom agentnb import secrets\nprint(os.environ['DB_ADDRESS'], secrets.redact('pg:' + 'nobody-may-see') == secrets.MASK)"
+    )
+    job(folder, masks, secrets=["DB_ADDRESS"])
+    ended, error = run(folder)
+    assert error is None
+    assert texts(output(ended)) == ["[secret] True\n"]
+
+
+def test_output_for_a_bucket_needs_its_extra_and_is_kept_where_the_upload_fails(folder: Path, tmp_path: Path) -> None:
     job(folder, PRINTS, output="gs://bucket/${run.id}.ipynb")
     with pytest.raises(ConfigurationError, match=r"gcsfs is not installed: pip install 'jupyter-agentnb\[gs\]'"):
         run(folder)

@@ -15,6 +15,7 @@ from agentnb.runtime.runtime import current
 
 if TYPE_CHECKING:
     from agentnb.jobs.catalog import Catalog
+    from agentnb.jobs.journal import Listener
     from agentnb.jobs.run import Prepared
 
 
@@ -77,7 +78,7 @@ def run(catalog: Catalog, name: str, asked: Asked, *, as_json: bool) -> int:
         prepared = prepare(catalog, name, asked)
     except AgentNBError as problem:
         if asked == Asked(output=asked.output) and not sys.stdin.isatty():
-            _note_unbegun(catalog, name, problem)
+            _note_unbegun(catalog, name, problem, None if as_json else CellProgress(False).note)
         raise
     progress = CellProgress(sys.stderr.isatty())
     ended, error = running.run(current(), prepared, None if as_json else progress.note)
@@ -89,13 +90,13 @@ def run(catalog: Catalog, name: str, asked: Asked, *, as_json: bool) -> int:
     return exit_code(ended, error)
 
 
-def _note_unbegun(catalog: Catalog, name: str, error: AgentNBError) -> None:
+def _note_unbegun(catalog: Catalog, name: str, error: AgentNBError, listener: Listener | None) -> None:
     """Where nobody is there to read the error, as under cron, the job has failed as one that began."""
     from agentnb.jobs.lost import never_began
 
     spec = next((spec for spec in catalog.specs.values() if spec.name == name), None)
     if spec is not None:
-        never_began(current(), name, spec, error)
+        never_began(current(), name, spec, error, listener=listener)
 
 
 def run_firing(catalog: Catalog, name: str, position: str) -> int:
@@ -170,7 +171,8 @@ def data_of(run: Run) -> dict[str, Any]:
 def show(run: Run, *, as_json: bool) -> None:
     """Show a run: its cells, how it ended, what it has started, and where its output is."""
     runtime = current()
-    events = {event.step_id: event for event in runtime.events(run.id) if event.step_id}
+    found = runtime.events(run.id)
+    events = {event.step_id: event for event in found if event.step_id}
     begun = [child for child in runtime.runs(job=run.id, limit=1000) if not child.parent]
     if as_json:
         cells = [{"step": name, **{key: event.data.get(key) for key in _SHOWN}} for name, event in events.items()]
@@ -184,6 +186,8 @@ def show(run: Run, *, as_json: bool) -> None:
     lines += [f"  {child.kind} {child.name} {child.status}: agentnb runs show {child.id}" for child in reversed(begun)]
     lines += [f"{run.error['type']}: {run.error['message']}"] if run.error else []
     lines += [f"its process is gone; go on with: agentnb jobs run {run.name} --resume-of {run.id}"] if run.reason == "lost" else []
+    untold = [event for event in found if event.type == "job.notification_failed"]
+    lines += [f"somebody couldn't be told: {event.data['error']}" for event in untold]
     lines += [f"output: {data['output']}"] if data["output"] else []
     sys.stdout.write(printable("\n".join(lines) + "\n"))
 
@@ -209,6 +213,8 @@ class CellProgress:
             self._line(f"{glyph} {_what(event)}  {duration(data['execution_time_ms'])}{taken}")
         elif event.type == "job.retrying":
             self._line(f"{GLYPHS['queued']} attempt {data['attempt']} failed: {data['error']}; again in {data['wait_s']:.1f} s")
+        elif event.type == "job.notification_failed":
+            self._line(f"{GLYPHS['failed']} somebody couldn't be told: {data['error']}")
         elif event.type == "job.started":
             self._line(f"{GLYPHS['running']} {data['job_name']} {event.run_id}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, RunNotFound, StoreError
 from agentnb.jobs import documents, notifications, places
-from agentnb.jobs.journal import JobJournal
+from agentnb.jobs.journal import JobJournal, Listener
 from agentnb.jobs.spec import JobSpec
 from agentnb.ports.store import FINAL, Firing, Run
 from agentnb.runtime import job_runs
@@ -54,23 +54,30 @@ def _failed_to_begin(runtime: Runtime, firing: Firing, file: Path | None, how: s
     return never_began(runtime, firing.job, documents.quick(file) if file is not None else None, error, firing)
 
 
-def never_began(runtime: Runtime, name: str, spec: JobSpec | None, error: AgentNBError, firing: Firing | None = None) -> Run | None:
+def never_began(
+    runtime: Runtime,
+    name: str,
+    spec: JobSpec | None,
+    error: AgentNBError,
+    firing: Firing | None = None,
+    listener: Listener | None = None,
+) -> Run | None:
     """Write down a run that couldn't begin, and tell of it; None where somebody else has."""
     given: dict[str, object] = {"parameters": {}, "trigger": firing.trigger if firing else "manual"}
     try:
-        journal = JobJournal.begin(runtime, name, given, run_id=firing.run_id if firing else "", firing=firing)
+        journal = JobJournal.begin(runtime, name, given, run_id=firing.run_id if firing else "", firing=firing, listener=listener)
         ended = journal.finish(error, {}, firing)
     except StoreError:
         return None
-    _tell(runtime, ended, spec)
+    _tell(runtime, ended, spec, listener)
     return ended
 
 
-def _tell(runtime: Runtime, ended: Run, spec: JobSpec | None) -> None:
+def _tell(runtime: Runtime, ended: Run, spec: JobSpec | None, listener: Listener | None = None) -> None:
     """Send the notifications that the run itself couldn't send."""
     if spec is None:
         return
     given = ended.input if isinstance(ended.input, dict) else {}
     zone = spec.schedule.timezone if spec.schedule else "UTC"
     known = places.values(ended.name, ended.id, time.time(), zone, str(given.get("trigger", "")))
-    notifications.tell(runtime, spec, ended, known, JobJournal(runtime, ended))
+    notifications.tell(runtime, spec, ended, known, JobJournal(runtime, ended, listener))

@@ -127,7 +127,7 @@ def _revealed(text: str) -> str:
 def _mail(email: EmailNotice, run: Run, told: Mapping[str, Any]) -> str:
     server = os.environ.get(SMTP, "")
     if not server:
-        raise NotTold(f"e-mail needs a server: set {SMTP} to smtp://USER:PASSWORD@HOST:PORT, or smtps://…")
+        raise NotTold(f"e-mail needs a server: set {SMTP} to smtp://HOST:PORT or smtps://HOST, with USER:PASSWORD@ before the host")
     message = EmailMessage()
     try:
         message["Subject"] = redact(str(places.fill(email.subject, told, os.environ)))

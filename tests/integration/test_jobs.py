@@ -190,6 +190,7 @@ def test_what_cannot_begin_and_has_nobody_to_read_it_has_failed(folder: Path) ->
         assert done.returncode == 2
         assert "needs KEY_ONE, KEY_TWO" in done.stderr
         assert len(current().runs(kind="job")) == runs
+        assert ("somebody couldn't be told" in done.stderr) == (not words)
     [ended] = current().runs(kind="job")
     assert (ended.status, kinds(ended)) == ("failed", [("started", ""), ("failed", ""), ("notification_failed", "")])
 

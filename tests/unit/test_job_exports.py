@@ -94,6 +94,18 @@ def test_a_ci_that_cannot_tell_whether_a_job_is_due_fails(catalog: Catalog, tmp_
     assert said.exists() == due
 
 
+def test_outputs_are_kept_wherever_they_are(catalog: Catalog) -> None:
+    for name, output in (("here", "../out/${run.date}/${name}.ipynb"), ("cloud", "s3://outputs/${run.id}.ipynb")):
+        job = {"name": name, "notebook": "n.ipynb", "schedule": {"cron": "0 6 * * *"}, "output": output}
+        (catalog.folder / f"{name}.json").write_text(json.dumps(job))
+    names = ["daily", "here", "cloud"]
+    pipeline = yaml.safe_load(export(Catalog.of(catalog.folder), "gitlab-ci", names)[".gitlab-ci.yml"])
+    kept = {name: pipeline[name].get("artifacts", {}).get("paths") for name in names}
+    assert kept == {"daily": ["papermill_jobs/runs/*/*.ipynb"], "here": ["out/*/*.ipynb"], "cloud": None}
+    for name, text in export(Catalog.of(catalog.folder), "github-actions", names).items():
+        assert ("upload-artifact" in text) == ("cloud" not in name)
+
+
 def test_what_notifications_need_is_exported_too(catalog: Catalog) -> None:
     hook = {"url": "https://example.org/${env.TEAM}", "headers": {"Authorization": "Bearer secret:HOOK_TOKEN"}}
     job = {"name": "told", "notebook": "n.ipynb", "schedule": {"cron": "0 6 * * *"}, "secrets": ["A_KEY"]}

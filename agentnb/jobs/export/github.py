@@ -62,14 +62,14 @@ def _job(plan: Plan, unit: Unit, job: Job, window: int) -> dict[str, Any]:
             {"name": "Install", "run": plan.options.install},
             *look,
             run,
-            {
-                "name": "Keep the output",
-                "if": "always()",
-                "uses": "actions/upload-artifact@v4",
-                "with": {"name": job.name, "path": f"{plan.place}/runs/", "if-no-files-found": "ignore"},
-            },
+            *_keeping(plan.artifacts(job), job.name),
         ],
     }
+
+
+def _keeping(place: str, name: str) -> list[dict[str, Any]]:
+    step = {"name": "Keep the output", "if": "always()", "uses": "actions/upload-artifact@v4"}
+    return [{**step, "with": {"name": name, "path": place, "if-no-files-found": "ignore"}}] if place else []
 
 
 def _id(name: str) -> str:

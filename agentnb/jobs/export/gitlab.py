@@ -20,7 +20,6 @@ def files(plan: Plan) -> dict[str, str]:
         ".agentnb": {
             "before_script": [plan.options.install],
             "variables": {"AGENTNB_STORE": "$CI_PROJECT_DIR/.agentnb"},
-            "artifacts": {"when": "always", "paths": [f"{plan.place}/runs/"], "expire_in": "30 days"},
         },
     }
     for unit in plan.units:
@@ -46,6 +45,7 @@ def _job(plan: Plan, unit: Unit, job: Job) -> dict[str, Any]:
         ],
         **limit,
         **overlap,
+        **({"artifacts": {"when": "always", "paths": [kept], "expire_in": "30 days"}} if (kept := plan.artifacts(job)) else {}),
         "script": [
             *([f"echo {shlex.quote(secrets)}"] if secrets else []),
             f"{plan.command()} jobs run {job.name} --dir {shlex.quote(plan.place)}",

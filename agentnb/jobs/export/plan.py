@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from posixpath import normpath
 
 from agentnb.errors import ConfigurationError
 from agentnb.jobs.catalog import Catalog
@@ -16,6 +17,7 @@ from agentnb.jobs.documents import Job, JobSpecError
 from agentnb.jobs.spec import SMTP, JobSpec
 from agentnb.workflows.checks.report import did_you_mean
 
+_PLACES = re.compile(r"\$\{[^}]*\}")
 _NAMED = re.compile(r"secret:([A-Za-z_]\w*)|\$\{env\.([A-Za-z_]\w*)\}")
 HEADER = "written by `agentnb jobs export`; change the job's file and export again"
 
@@ -113,6 +115,11 @@ class Plan:
     def place(self) -> str:
         """The jobs' folder as the project names it."""
         return self.folder.name
+
+    def artifacts(self, job: Job) -> str:
+        """Where a job's outputs are, as the project names them, with a star for what changes; empty where they go elsewhere."""
+        template = job.spec.output_template
+        return "" if "://" in template else normpath(f"{self.place}/{_PLACES.sub('*', template)}")
 
     def local_command(self) -> str:
         """How agentnb is called on this machine."""

@@ -47,13 +47,14 @@ export function addDocument(draft: Draft, text: string): string {
       rename(other, id, freeName(read(other.text), free));
     }
   }
-  const data = other.source.data;
+  const { source } = other;
+  const { data } = source;
   const section = sectionOf(model);
   for (const key of ['inputs', 'agents', section]) {
     const values = isRecord(data) && isRecord(data[key]) ? data[key] : {};
-    for (const [id, value] of Object.entries(values)) {
+    for (const id of Object.keys(values)) {
       if (draft.at([key, id]) === undefined) {
-        draft.set([key, id], value);
+        draft.copy(source, [key, id]);
       }
     }
   }

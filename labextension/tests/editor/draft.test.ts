@@ -239,3 +239,34 @@ describe('any edit of any template', () => {
     }
   });
 });
+
+describe('copied from another text', () => {
+  const sections = ['inputs', 'agents', 'steps', 'states'];
+
+  test.each(templates)('$name keeps its comments, whatever the indentation', ({ text }) => {
+    const { source } = new Draft(text);
+    const draft = new Draft(
+      'name: mine\r\ninputs:\r\n    own: {type: string}\r\nsteps:\r\n    own: {agent: own}   # mine\r\n',
+    );
+    for (const section of sections) {
+      const found = valueAt(source.data, [section]);
+      for (const id of isRecord(found) ? Object.keys(found) : []) {
+        draft.copy(source, [section, id]);
+        expect(same(draft.at([section, id]), valueAt(source.data, [section, id]))).toBe(true);
+        const span = source.spanOf([section, id]);
+        const own = text.slice(span?.from, text.indexOf('\n', span?.to));
+        for (const comment of own.matchAll(/ # .*$/gm)) {
+          expect(draft.text).toContain(comment[0]);
+        }
+      }
+    }
+    expect(draft.text).toContain('    own: {agent: own}   # mine\r\n');
+    expect(draft.text.replaceAll('\r\n', '')).not.toContain('\n');
+  });
+
+  test('into brackets goes the value alone', () => {
+    const draft = new Draft('steps: {own: {agent: own}}\n');
+    draft.copy(new Draft('steps:\n  a:\n    agent: b   # why\n').source, ['steps', 'a']);
+    expect(draft.text).toBe('steps: {own: {agent: own}, a: {agent: b}}\n');
+  });
+});

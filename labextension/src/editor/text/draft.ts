@@ -41,6 +41,29 @@ export class Draft {
     this.take(edits);
   }
 
+  /** Makes the value at a path what it is in another text, with its comments where both texts have it on lines of its own. */
+  copy(other: Source, path: Path): void {
+    this.set(path, valueAt(other.data, path));
+    const { source } = this;
+    const theirs = other.linesOf(path);
+    const ours = source.linesOf(path);
+    if (!theirs || !ours) {
+      return;
+    }
+    const indent = ' '.repeat(other.column(theirs.from));
+    const lines = other.text.slice(other.lineStart(theirs.from), theirs.to).split(/\r?\n/);
+    if (!lines.every(line => !line.trim() || line.startsWith(indent))) {
+      return;
+    }
+    const column = source.column(ours.from);
+    const text = lines.map(line => line.trim() && ' '.repeat(column) + line.slice(indent.length)).join(source.newline);
+    const edit = { from: source.lineStart(ours.from), to: ours.to, text };
+    const found = parse(applied(this.current, [edit]));
+    if (!found.document.errors.length && same(found.data, source.data)) {
+      this.take([edit]);
+    }
+  }
+
   remove(path: Path): void {
     this.set(path, undefined);
   }

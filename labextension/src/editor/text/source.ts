@@ -96,6 +96,14 @@ export class Source {
     return { from, to: Math.max(node ? endOf(this, node) : from, key?.range?.[1] ?? from) };
   }
 
+  /** From the key at a path to the end of the last line of its value; undefined where something else stands before it. */
+  linesOf(path: Path): { from: number; to: number } | undefined {
+    const span = this.spanOf(path);
+    return span && !this.text.slice(this.lineStart(span.from), span.from).trim()
+      ? { from: span.from, to: this.lineEnd(span.to) }
+      : undefined;
+  }
+
   /** The path of the innermost value around a place of the text. */
   pathAt(offset: number): Path {
     const path: (string | number)[] = [];

@@ -16,7 +16,7 @@ from agentnb.runtime.runtime import current
 if TYPE_CHECKING:
     from agentnb.jobs.catalog import Catalog
     from agentnb.jobs.journal import Listener
-    from agentnb.jobs.run import Prepared
+    from agentnb.jobs.run import Prepared, Request
 
 
 _CLEAR = "\r\x1b[2K"
@@ -118,10 +118,7 @@ def run_firing(catalog: Catalog, name: str, position: str) -> int:
         return 0
     moment = firing.position if firing.trigger == "cron" else time.time()
     request = running.Request(trigger=firing.trigger, moment=moment, run_id=firing.run_id, firing=firing)
-    prepared = running.prepare(runtime, catalog.find(name), request)
-    ended, error = running.run(runtime, prepared, CellProgress(False).note)
-    _conclude(ended, error)
-    return exit_code(ended, error)
+    return _perform(catalog, name, request)
 
 
 def run_queued(catalog: Catalog, name: str, run_id: str) -> int:
@@ -135,6 +132,13 @@ def run_queued(catalog: Catalog, name: str, run_id: str) -> int:
     runtime = current()
     given = runtime.store.run(run_id).input
     request = running.Request(given["parameters"], run_id=run_id, resume=given.get("resume"))
+    return _perform(catalog, name, request)
+
+
+def _perform(catalog: Catalog, name: str, request: Request) -> int:
+    from agentnb.jobs import run as running
+
+    runtime = current()
     ended, error = running.run(runtime, running.prepare(runtime, catalog.find(name), request), CellProgress(False).note)
     _conclude(ended, error)
     return exit_code(ended, error)

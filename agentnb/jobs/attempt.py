@@ -38,6 +38,11 @@ class Attempt:
     number: int = 1
 
 
+def kernel_folder(run_id: str) -> str:
+    """How the names of folders begin in which a run's kernels are reached; short, since a socket's path must be."""
+    return f"agentnb-{run_id[-20:]}-"
+
+
 def kernel_environment(
     runtime: Runtime,
     journal: JobJournal,

@@ -21,7 +21,7 @@ from papermill.engines import NotebookExecutionManager
 
 from agentnb.errors import AgentNBError, CellFailed, ExecutionError, KernelDied
 from agentnb.jobs import once
-from agentnb.jobs.attempt import Attempt
+from agentnb.jobs.attempt import Attempt, kernel_folder
 from agentnb.jobs.cells import Stored, first_line, is_code, is_once, numbers_of
 from agentnb.jobs.guard import ProcessGroup
 
@@ -90,7 +90,7 @@ class JobClient(PapermillNotebookClient):  # type: ignore[misc]
             KernelDied: The kernel ended by itself, or did not start.
             AgentNBError: The job was stopped; the cause.
         """
-        with tempfile.TemporaryDirectory(prefix="agentnb-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix=kernel_folder(self._attempt.journal.run.id), ignore_cleanup_errors=True) as folder:
             self._run_within(Path(folder))
 
     def _run_within(self, folder: Path) -> None:

@@ -1,23 +1,29 @@
-"""Runs whose process is gone: ended in its stead, and told of."""
+"""Runs whose process is gone: ended in its stead, cleared away, and told of."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, RunNotFound, StoreError
 from agentnb.jobs import documents, notifications, places
+from agentnb.jobs.attempt import kernel_folder
 from agentnb.jobs.journal import JobJournal, Listener
 from agentnb.jobs.spec import JobSpec
 from agentnb.ports.store import FINAL, Firing, Run
 from agentnb.runtime import job_runs
+from agentnb.runtime.owner import is_dead
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
 
 _MOST = 1_000
+_PATIENCE_SECONDS = 2.0
 
 
 def conclude(runtime: Runtime, firing: Firing, file: Path | None, code: int, said: str) -> Run | None:
@@ -42,10 +48,30 @@ def end_lost_runs(runtime: Runtime, spare: Collection[str]) -> None:
 def _ended(runtime: Runtime, run: Run, why: str) -> Run | None:
     mend = f"`agentnb jobs run {run.name} --resume-of {run.id}` goes on after what it had finished"
     ended = job_runs.end_ownerless(runtime, run, job_runs.ProcessLost(f"{why}: {mend}"))
+    if ended is not None:
+        clear_away(run)
     if ended is not None and run.definition:
         begun = runtime.store.definition(run.definition).spec
         _tell(runtime, ended, documents.quick(Path(begun["file"])) or documents.shape(begun["document"])[0])
     return ended
+
+
+def clear_away(run: Run) -> None:
+    """End what the process of a run has left on this machine: what the kernel had started, and the kernel where it lives on."""
+    import psutil
+
+    if not is_dead(run.owner):
+        return
+    left = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get("AGENTNB_JOB") == run.id:
+                left.append(process)
+    for process in psutil.wait_procs(left, _PATIENCE_SECONDS)[1]:
+        with suppress(psutil.Error):
+            process.kill()
+    for folder in Path(tempfile.gettempdir()).glob(f"{kernel_folder(run.id)}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _failed_to_begin(runtime: Runtime, firing: Firing, file: Path | None, how: str, said: str) -> Run | None:

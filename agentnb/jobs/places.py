@@ -55,7 +55,7 @@ def problem(value: Any, *, outcome: bool = False) -> str:
     """What is wrong with the places in it, or nothing."""
     known = values("name", "id", 0.0, "UTC", "manual")
     if outcome:
-        known["run"] |= {"status": "", "reason": "", "error": "", "output": "", "duration": ""}
+        known["run"] |= {name.removeprefix("run."): "" for name in OUTCOME}
     try:
         fill(value, known, _Anything())
     except UnknownPlace as error:

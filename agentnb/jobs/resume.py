@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb.errors import ConfigurationError
 from agentnb.jobs.cells import Past, hashes_of, stored_in
+from agentnb.jobs.lost import clear_away
 from agentnb.ports.store import FINAL, Event, Run
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def find(runtime: Runtime, job: Job, run_id: str) -> Run:
     begun = next((run for run in runtime.runs(job=found.id, limit=_MOST) if run.status not in FINAL and runtime.is_alive(run)), None)
     if begun is not None:
         raise CannotResume(f"{begun.kind} {begun.id}, which run {found.id} has begun, still goes on: wait for it, or cancel it")
+    if found.reason == "lost":
+        clear_away(found)
     return found
 
 

@@ -45,14 +45,14 @@ class Process:
 class ProcessLauncher:
     """Starts jobs by ``agentnb jobs run``, in sessions of their own: they go on when the scheduler dies."""
 
-    def __init__(self, folder: Path, logs: Path) -> None:
+    def __init__(self, runtime: Runtime, folder: Path) -> None:
+        self._runtime = runtime
         self._folder = folder
-        self._logs = logs
         self.started: list[Process] = []
 
     def start(self, firing: Firing, file: Path) -> Process:
-        self._logs.mkdir(parents=True, exist_ok=True)
-        log = self._logs / f"{firing.run_id}.log"
+        log = logs.file_of(self._runtime, firing.run_id)
+        log.parent.mkdir(parents=True, exist_ok=True)
         position = f"{firing.trigger}:{firing.position!r}"
         command = [sys.executable, "-m", "agentnb", "jobs", "run", firing.job, "--dir", str(self._folder), "--firing", position]
         with log.open("wb") as stream:
@@ -64,7 +64,7 @@ class ProcessLauncher:
 def serve(folder: Path, *, max_parallel: int, grace: float, tell: Tell) -> None:
     """Run jobs when they are due, until SIGINT or SIGTERM; those that are running then get ``grace`` seconds to end."""
     runtime = current()
-    launcher = ProcessLauncher(folder, logs.folder(runtime))
+    launcher = ProcessLauncher(runtime, folder)
     scheduler = Scheduler(runtime, folder, launcher, max_parallel=max_parallel, tell=tell)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

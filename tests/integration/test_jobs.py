@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ import pytest
 from agentnb import secrets
 from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError
 from agentnb.jobs import run as running
+from agentnb.jobs.attempt import kernel_folder
 from agentnb.jobs.catalog import Catalog
 from agentnb.jobs.journal import JobJournal
 from agentnb.jobs.output import OutputFile, OutputLost
@@ -332,18 +334,27 @@ def test_a_secret_is_neither_kept_nor_lost_by_a_resumption(folder: Path, monkeyp
 
 
 def test_a_killed_process_is_lost_and_can_be_resumed(folder: Path) -> None:
-    job(folder, ("receipt = 7\nprint('mail')", "once"), "import os, time\nif not os.path.exists('go'): time.sleep(1000)\nprint(receipt)")
+    begins = "import os, subprocess, time\nif not os.path.exists('go'):\n"
+    leaves = "    child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n    open('child', 'w').write(str(child.pid))\n"
+    waits = "    os.rename('child', 'left')\n    time.sleep(1000)\nprint(receipt)"
+    job(folder, ("receipt = 7\nprint('mail')", "once"), begins + leaves + waits)
     process = subprocess.Popen(command("run", "j"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     begun = _wait_for(lambda: next((run for run in current().runs(kind="job") if ("cell_started", "cell 2") in kinds(run)), None))
     kernel = next(child.pid for child in psutil.Process(process.pid).children() if "ipykernel" in " ".join(child.cmdline()))
+    _wait_for(lambda: (folder / "left").exists())
     process.kill()
     process.wait()
     assert (current().get(begun.id).status, current().get(begun.id).reason) == ("failed", "lost")
     _wait_for(lambda: not psutil.pid_exists(kernel))
+    left, beginning = int((folder / "left").read_text()), kernel_folder(begun.id)
+    assert psutil.pid_exists(left)
+    assert [*Path(tempfile.gettempdir()).glob(f"{beginning}*")]
     (folder / "go").touch()
     again, error = run(folder, resume="")
     assert error is None
     assert texts(output(again))[1] == "7\n"
+    assert not [*Path(tempfile.gettempdir()).glob(f"{beginning}*")]
+    _wait_for(lambda: not psutil.pid_exists(left))
 
 
 def test_the_workflow_of_a_killed_job_ends_and_is_not_begun_beside_itself(folder: Path) -> None:

@@ -101,7 +101,7 @@ def test_outputs_are_kept_wherever_they_are(catalog: Catalog) -> None:
     names = ["daily", "here", "cloud"]
     pipeline = yaml.safe_load(export(Catalog.of(catalog.folder), "gitlab-ci", names)[".gitlab-ci.yml"])
     kept = {name: pipeline[name].get("artifacts", {}).get("paths") for name in names}
-    assert kept == {"daily": ["papermill_jobs/runs/*/*.ipynb"], "here": ["out/*/*.ipynb"], "cloud": None}
+    assert kept == {"daily": ["papermill_jobs/runs/daily/*.ipynb"], "here": ["out/*/here.ipynb"], "cloud": None}
     for name, text in export(Catalog.of(catalog.folder), "github-actions", names).items():
         assert ("upload-artifact" in text) == ("cloud" not in name)
 

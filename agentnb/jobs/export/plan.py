@@ -119,7 +119,7 @@ class Plan:
     def artifacts(self, job: Job) -> str:
         """Where a job's outputs are, as the project names them, with a star for what changes; empty where they go elsewhere."""
         template = job.spec.output_template
-        return "" if "://" in template else normpath(f"{self.place}/{_PLACES.sub('*', template)}")
+        return "" if "://" in template else normpath(f"{self.place}/{_PLACES.sub('*', template.replace('${name}', job.name))}")
 
     def local_command(self) -> str:
         """How agentnb is called on this machine."""

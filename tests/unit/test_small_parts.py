@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from agentnb import plugins, secrets
-from agentnb.agents import capabilities
+from agentnb.agents import capabilities, schemas
 from agentnb.agents.content import as_prompt
 from agentnb.agents.identity import AGENT_ID, new_agent_id, new_run_id
 from agentnb.agents.lifecycle import AGENT, EXECUTION, advance
@@ -85,6 +85,24 @@ def test_types_that_are_no_object_are_wrapped(kind: object, text: str, value: ob
 def test_output_without_a_schema_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="no JSON Schema"):
         OutputType(open)
+
+
+def test_a_schema_reads_nothing_but_itself(tmp_path: Path) -> None:
+    file = tmp_path / "else.json"
+    file.write_text('{"type": "string"}')
+    schema = {"type": "object", "properties": {"a": {"$ref": file.as_uri()}}}
+    with pytest.raises(schemas.SchemaInvalid, match="nothing but its own parts"):
+        schemas.check(schema)
+    [misfit] = schemas.misfits(schema, {"a": 5})
+    assert "nothing but its own parts" in misfit.message
+    schemas.check({"$schema": file.as_uri(), "type": "object"})
+
+
+def test_a_reference_that_leads_nowhere_is_no_schema() -> None:
+    parts = {"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}}
+    with pytest.raises(schemas.SchemaInvalid, match=r"leads nowhere.*/\$defs/b"):
+        schemas.check(parts)
+    schemas.check({**parts, "$defs": {"b": {"type": "string"}}})
 
 
 def test_content(tmp_path: Path) -> None:

@@ -15,12 +15,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agentnb.agents import schemas
 from agentnb.agents.conversation import Conversation
 from agentnb.errors import ConfigurationError
 from agentnb.ports.model import Message, Role, ToolCall, ToolSpec
 from agentnb.runtime.results import AgentResult
 
 _MAX_TEXTS = 2048
+_MAX_SCHEMA = 100_000
+"""Characters of a JSON Schema."""
 _BRANCH = re.compile(r"(str|float|list\[.*|constrained-.*|literal\[.*|_\w+)$")
 """What pydantic adds to the place of a field that may be of several types."""
 
@@ -64,7 +67,7 @@ class _Message(_Part):
 class _Definition(_Part):
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.-]+$")]
     description: str = ""
-    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    parameters: dict[str, Any] = Field(default_factory=lambda: {"properties": {}})
 
 
 class _Tool(_Part):
@@ -122,7 +125,7 @@ class ChatRequest(_Part):
         Raises:
             BadRequest: It asks for something that isn't there, or contradicts itself.
         """
-        tools = tuple(ToolSpec(tool.function.name, tool.function.description, tool.function.parameters) for tool in self.tools or ())
+        tools = tuple(_spec(tool.function, f"tools.{number}.function.parameters") for number, tool in enumerate(self.tools or ()))
         names = [tool.name for tool in tools]
         for number, name in enumerate(names):
             if name in names[:number]:
@@ -164,9 +167,27 @@ class ChatRequest(_Part):
             return None
         if form.type == "json_object":
             return {"type": "object", "additionalProperties": True}
-        if form.json_schema is None or form.json_schema.schema_.get("type") != "object":
-            raise BadRequest("json_schema.schema must be the JSON Schema of an object", "response_format.json_schema.schema")
-        return form.json_schema.schema_
+        if form.json_schema is None:
+            raise BadRequest("json_schema is missing", "response_format.json_schema")
+        return _of_object(form.json_schema.schema_, "response_format.json_schema.schema", None)
+
+
+def _of_object(schema: dict[str, Any], place: str, code: str | None) -> dict[str, Any]:
+    """The JSON Schema of an object, checked."""
+    if schema.get("type") != "object":
+        raise BadRequest(f"{place} must be the JSON Schema of an object: {{type: object, properties: …}}", place, code)
+    if (size := len(json.dumps(schema))) > _MAX_SCHEMA:
+        raise BadRequest(f"{place} has {size} characters, {_MAX_SCHEMA} are read at most: simplify it", place, code)
+    try:
+        schemas.check(schema)
+    except schemas.SchemaInvalid as error:
+        raise BadRequest(f"{place} is no JSON Schema: {error}", place, code) from None
+    return schema
+
+
+def _spec(function: _Definition, place: str) -> ToolSpec:
+    parameters = _of_object({"type": "object", **function.parameters}, place, "invalid_function_parameters")
+    return ToolSpec(function.name, function.description, parameters)
 
 
 def _message(message: _Message, place: str) -> Message:

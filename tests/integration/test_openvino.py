@@ -232,6 +232,20 @@ async def test_a_failing_step_fails_its_calls_and_the_next_call_works(model: Ope
     assert (await model.generate(request("Hi", options={"max_tokens": 3}))).text
 
 
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"type": "string", "pattern": "^(?=a)b$"}, "Lookahead"),
+        ({"type": "integer", "minimum": 5, "maximum": 1}, "minimum greater than maximum"),
+    ],
+)
+async def test_a_schema_that_no_grammar_is_made_of_is_named(model: OpenVINOModel, part: dict[str, object], told: str) -> None:
+    schema = {"type": "object", "properties": {"a": part}, "required": ["a"]}
+    with pytest.raises(ConfigurationError, match=f"^the model can't be held to this JSON Schema: [^/]*{told}.*simplify it$"):
+        await model.generate(request("Hi", output_schema=schema))
+    assert (await model.generate(request("Hi", options={"max_tokens": 2}))).text
+
+
 def test_a_process_ends_while_the_model_writes(local_model: str) -> None:
     script = """
 import threading, time, asyncio, sys

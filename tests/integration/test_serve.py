@@ -355,6 +355,41 @@ def test_bad_requests_are_told_what_is_wrong(server: Server, body: bytes, status
         assert error["param"] == param
 
 
+def of_object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        (of_object(a={"$ref": "#/$defs/none"}), "#?/\\$defs/none"),
+        (of_object(a={"$ref": "file:///etc/hostname"}), "file:///etc/hostname.*nothing but its own parts"),
+        (of_object(a={"$ref": "http://127.0.0.1:9/x.json"}), "http://127.0.0.1:9/x.json.*nothing but its own parts"),
+        (of_object(a={"type": "banana"}), "properties.a.type.*banana"),
+        (of_object(a={"type": "string", "pattern": "("}), "properties.a.pattern"),
+        ({"type": "object", "required": "a"}, "required"),
+        ({"type": "array", "items": {"type": "string"}}, "of an object"),
+        (of_object(a={"enum": [f"choice {number}" for number in range(20_000)]}), "characters"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_schemas_that_nothing_can_be_held_to_are_refused(client: openai.OpenAI, schema: dict[str, Any], told: str, stream: bool) -> None:
+    asked: Any = {"model": MODEL, "messages": ask("Ann is 31 years old."), "max_tokens": 40, "stream": stream}
+    form = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}
+    tool = {"type": "function", "function": {"name": "save", "description": "Save a person.", "parameters": schema}}
+    with pytest.raises(openai.BadRequestError, match=told):
+        client.chat.completions.create(**asked, response_format=form)
+    with pytest.raises(openai.BadRequestError, match=told):
+        client.chat.completions.create(**asked, tools=[tool], tool_choice="required")
+
+
+def test_a_schema_may_name_itself(client: openai.OpenAI) -> None:
+    schema = of_object(value={"type": "integer"}, next={"anyOf": [{"$ref": "#"}, {"type": "null"}]})
+    form: Any = {"type": "json_schema", "json_schema": {"name": "list", "schema": schema}}
+    answer = client.chat.completions.create(model=MODEL, messages=ask("Count to 3."), response_format=form)
+    assert set(json.loads(answer.choices[0].message.content or "")) == {"value", "next"}
+
+
 def test_prompts_beyond_the_context_are_refused(client: openai.OpenAI) -> None:
     for stream in (False, True):
         with pytest.raises(openai.BadRequestError) as caught:

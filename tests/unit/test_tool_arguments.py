@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentnb.adapters.openvino.choosing import choose
 from agentnb.adapters.openvino.filling import fill
+from agentnb.adapters.openvino.grammar import constraint
 from agentnb.adapters.openvino.spans import numbers, spans
+from agentnb.ports.model import ToolSpec
 
 
 async def embed(texts: list[str]) -> list[list[float]]:
@@ -64,6 +67,18 @@ async def test_what_the_request_lacks_is_not_made_up() -> None:
 async def test_other_schemas_are_left_to_the_model() -> None:
     assert await fill("t", "", schema(items={"type": "array", "items": {"type": "string"}}), "a and b", embed) is None
     assert await fill("t", "", {"type": "object", "properties": {}, "required": ["x"]}, "a", embed) is None
+    many = {"type": "object", "properties": {f"word_{number}": {"type": "string"} for number in range(1000)}}
+    assert await fill("t", "", many, "a and b", embed) is None
+
+
+async def test_a_tool_may_have_an_argument_that_is_none_or_anything() -> None:
+    tool = ToolSpec("save", "Save it.", schema(a={"type": "string"}) | {"properties": {"a": False, "b": True, "c": {"type": "string"}}})
+    assert await choose([tool], "Save 5 cups", embed, {}, required=True) is tool
+
+
+@pytest.mark.parametrize("step", [{"$ref": "#/$defs/a"}, {"anyOf": [{"$ref": "#/$defs/a"}]}])
+def test_a_reference_that_leads_to_itself_is_left_to_the_pipeline(step: dict[str, Any]) -> None:
+    assert constraint(schema(a={"$ref": "#/$defs/a"}) | {"$defs": {"a": step}}, 100).kind == "json_schema"
 
 
 @given(st.text(max_size=200))

@@ -119,7 +119,7 @@ def _without(text: str, values: Sequence[Span]) -> str:
 
 def _fit(parameters: Mapping[str, Any], text: str, values: Sequence[Span]) -> float:
     """How well the values of a request go with the arguments of a tool: below 0 where some are missing or left over."""
-    properties: Mapping[str, Any] = parameters.get("properties", {})
+    properties = {key: part for key, part in parameters.get("properties", {}).items() if isinstance(part, Mapping)}
     numeric = [key for key, part in properties.items() if part.get("type") in ("integer", "number")]
     there = len(numbers(text))
     given = sum(not value.text.isdigit() for value in values) + (there if numeric else 0)

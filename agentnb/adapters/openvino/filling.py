@@ -27,6 +27,7 @@ _CALLED = -0.5
 _PREPOSITION = 0.9
 _CANDIDATES = 9
 _COMBINATIONS = 4000
+_ARGUMENTS = 50
 
 TIMES = frozenset(re.findall(r"\w+", "time when date day deadline due moment start_time end_time datetime"))
 _FREE = frozenset(
@@ -80,10 +81,11 @@ async def fill(name: str, description: str, schema: Mapping[str, Any], request: 
 
 
 def fillable(schema: Mapping[str, Any]) -> bool:
-    """Whether all arguments are texts, numbers and choices."""
+    """Whether all arguments are texts, numbers and choices, and no more than a request may hold."""
     properties = schema.get("properties", {})
     return (
-        all(isinstance(part, Mapping) and _simple(part) for part in properties.values())
+        len(properties) <= _ARGUMENTS
+        and all(isinstance(part, Mapping) and _simple(part) for part in properties.values())
         and not set(schema.get("required", ())) - properties.keys()
     )
 

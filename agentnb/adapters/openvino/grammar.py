@@ -98,6 +98,8 @@ class _Writer:
         if isinstance(schema, bool) or not schema.keys() - _IGNORED:
             return self._string({"type": "string"})
         if "$ref" in schema:
+            if depth > 2 * _DEPTH:
+                raise Unsupported("too deep")
             return self.write(self._resolve(schema["$ref"]), depth + 1)
         if "const" in schema:
             return constant(schema["const"]), len(json.dumps(schema["const"]))

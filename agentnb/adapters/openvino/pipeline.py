@@ -7,6 +7,7 @@ import copy
 import itertools
 import os
 import random
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from agentnb.adapters.openvino.text import Detokeniser, Stops
 from agentnb.errors import AgentNBError, ConfigurationError, ProviderError
 
 _EXIT_SECONDS = 5.0
+_GRAMMARS = "xgrammar"
+"""Stands in the errors of the library that makes grammars of schemas."""
+_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: (Check failed: .* is false: )?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,9 @@ class Engine:
             self._active, self._waiting, self._pipeline, self._thread = [], [], None, None
         fresh = any(one.fresh for one in active)
         for one in active:
-            one.call.deliver(_failure(error, retryable=fresh and not one.fresh))
+            given = one.call.grammar is not None and one.call.grammar.kind != "grammar"
+            at_fault = one.fresh and given and _GRAMMARS in str(error)
+            one.call.deliver(_misfit(error) if at_fault else _failure(error, retryable=fresh and not one.fresh))
         for call in waiting:
             call.deliver(_failure(error, retryable=True))
 
@@ -199,11 +205,15 @@ def _failure(error: Exception, *, retryable: bool) -> Exception:
     return ProviderError(f"OpenVINO failed: {_cause(error)}", retryable=retryable)
 
 
+def _misfit(error: Exception) -> Exception:
+    return ConfigurationError(f"the model can't be held to this JSON Schema: {_cause(error).rstrip('.')}: simplify it")
+
+
 def _cause(error: Exception) -> str:
     """The last telling line of a native error, without the paths of the machine it was built on."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Exception from", "Check "))]
-    return (telling or lines or [type(error).__name__])[-1]
+    return _PLACE.sub("", (telling or lines or [type(error).__name__])[-1])
 
 
 _engines: dict[tuple[str, Options], Engine] = {}

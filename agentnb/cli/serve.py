@@ -25,8 +25,9 @@ def serve(
 ) -> None:
     """Serve agents and local models by OpenAI's protocol, so that any client of it can use them."""
     with exit_codes(as_json=as_json):
-        from agentnb.serve.app import Listen, log_to_stderr
+        from agentnb.serve.app import Listen
         from agentnb.serve.app import serve as run
+        from agentnb.serve.log import log_to_stderr
         from agentnb.serve.offer import Offer
 
         log_to_stderr(as_json=as_json)

@@ -170,6 +170,7 @@ class ModelInfo:
         path: Where its files lie on this machine, or empty.
         size: Bytes to fetch, or on disk; 0 where unknown.
         installed: Whether it can be used without fetching anything.
+        writes: Whether it answers in text; not so those that give vectors, or are there to be optimised.
         details: What else is known: source, SHA-256, context length …
     """
 
@@ -179,6 +180,7 @@ class ModelInfo:
     path: str = ""
     size: int = 0
     installed: bool = False
+    writes: bool = True
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -24,11 +19,14 @@ from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.ports.model import Message, ModelRequest
 from agentnb.runtime.embedding import DEFAULT_EMBEDDER, embed
 from agentnb.serve import handlers
-from agentnb.serve.handlers import LOOPBACK, Service, log
+from agentnb.serve.handlers import LOOPBACK, Service
+from agentnb.serve.log import say
 from agentnb.serve.offer import Offer
 
 KEY = "AGENTNB_SERVE_KEY"
 _MAX_BODY = 32 * 1024 * 1024
+_LAST_SECONDS = 1.0
+"""For clients to be told that what they wait for was cancelled."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ async def serve(offer: Offer, listen: Listen, ready: Callable[[str], None] | Non
     server.add_sockets(sockets)
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     address = f"http://{host}:{sockets[0].getsockname()[1]}"
-    say("listening", url=f"{address}/v1", key=bool(shared.key))
+    say("listening", url=f"{address}/v1", key=bool(shared.key), models=offer.names())
     if ready:
         ready(address)
     warming = asyncio.ensure_future(warm(shared)) if listen.warm else None
@@ -133,12 +131,14 @@ async def _close(server: HTTPServer, shared: Service, grace: float, warming: asy
     server.stop()
     if warming:
         warming.cancel()
-    if shared.running:
-        say("closing", running=len(shared.running), seconds=grace)
-        await asyncio.wait(shared.running, timeout=grace)
+    if shared.requests:
+        say("closing", running=len(shared.requests), seconds=grace)
+        await asyncio.wait(shared.requests, timeout=grace)
     for task in list(shared.running):
         task.cancel()
     await asyncio.gather(*shared.running, return_exceptions=True)
+    if shared.requests:
+        await asyncio.wait(shared.requests, timeout=_LAST_SECONDS)
     await server.close_all_connections()
     say("closed")
 
@@ -165,34 +165,3 @@ async def warm(shared: Service) -> None:
         else:
             shared.state[name] = "ready"
             say("ready", model=name, seconds=round(time.monotonic() - started, 1))
-
-
-def say(event: str, **facts: Any) -> None:
-    """One line of the log."""
-    log.info(event, extra={"facts": facts})
-
-
-class Lines(logging.Formatter):
-    """Log lines for people, or as JSON; never what was asked or answered."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        super().__init__()
-        self._json = as_json
-
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC)
-        facts: dict[str, Any] = getattr(record, "facts", {})
-        trouble = {"trace": self.formatException(record.exc_info)} if record.exc_info else {}
-        if self._json:
-            line = {"time": at.isoformat(timespec="milliseconds"), "level": record.levelname.lower(), "event": record.getMessage()}
-            return json.dumps({**line, **facts, **trouble}, ensure_ascii=False)
-        shown = " ".join(f"{key}={value}" for key, value in facts.items())
-        return "\n".join([f"{at:%H:%M:%S} {record.getMessage()} {shown}".rstrip(), *trouble.values()])
-
-
-def log_to_stderr(*, as_json: bool) -> None:
-    """Send the log to standard error, and what libraries warn of in the same shape."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines(as_json=as_json))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    log.setLevel(logging.INFO)

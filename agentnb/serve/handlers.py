@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,18 +14,20 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
 from agentnb.agents.conversation import Conversation
-from agentnb.agents.execution import Update
+from agentnb.agents.execution import Listener, Update
 from agentnb.agents.identity import new_run_id
 from agentnb.runtime import embedding
 from agentnb.runtime.results import AgentResult
 from agentnb.secrets import to_json
 from agentnb.serve import protocol
 from agentnb.serve.failures import Refused, explained
-from agentnb.serve.offer import Offer
+from agentnb.serve.log import log, say
+from agentnb.serve.offer import Offer, Target
 from agentnb.serve.protocol import ChatRequest, Chunks, EmbeddingsRequest
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-log = logging.getLogger("agentnb.serve")
+STALL_SECONDS = 30.0
+"""How long a client may read nothing of what it is sent."""
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Service:
         hosts: Names by which the server may be called; any where it is empty.
         origins: Web pages, as ``https://host:port``, that may call it; others than these and the server's own are refused.
         limit: Requests that may be under way at once.
-        running: Those that are, to be ended at last.
+        requests: Those that are, until their answer is written; running: what they wait for, to be cancelled at last.
         state: Of each model that is loaded at the start: ``loading``, ``ready`` or what went wrong.
     """
 
@@ -47,6 +48,7 @@ class Service:
     hosts: frozenset[str] = LOOPBACK
     origins: frozenset[str] = frozenset()
     limit: int = 256
+    requests: set[asyncio.Task[Any]] = field(default_factory=set)
     running: set[asyncio.Task[Any]] = field(default_factory=set)
     state: dict[str, str] = field(default_factory=dict)
     closing: bool = False
@@ -80,6 +82,9 @@ class Handler(RequestHandler):
         if not self.public:
             self._check_key()
         if self.request.method == "POST":
+            if (task := asyncio.current_task()) is not None:
+                self.service.requests.add(task)
+                task.add_done_callback(self.service.requests.discard)
             kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if kind != "application/json":
                 raise Refused(415, f"send Content-Type: application/json, not {kind or 'nothing'}", "content_type")
@@ -102,6 +107,8 @@ class Handler(RequestHandler):
             reason = "the server is going down" if self.service.closing else f"{self.service.limit} requests are under way already"
             raise Refused(503 if self.service.closing else 429, f"{reason}: try again later", "overloaded", "rate_limit_error")
         self._work = task = asyncio.ensure_future(what)
+        if self._gone:
+            task.cancel()
         self.service.running.add(task)
         task.add_done_callback(self.service.running.discard)
         try:
@@ -121,8 +128,10 @@ class Handler(RequestHandler):
         """Write a piece of a stream."""
         self.write(data)
         try:
-            await self.flush()
-        except StreamClosedError:
+            async with asyncio.timeout(STALL_SECONDS):
+                await self.flush()
+        except (StreamClosedError, TimeoutError):
+            self.request.connection.stream.close()  # type: ignore[union-attr]
             raise _Gone from None
 
     def send_error(self, status_code: int = 500, **facts: Any) -> None:
@@ -152,10 +161,14 @@ class Handler(RequestHandler):
         self.facts["error"] = body["error"]["code"] or body["error"]["type"]
         self.answer(body)
 
-    def answer(self, body: Any) -> None:
+    def answer(self, body: Any) -> Awaitable[None]:
         self.set_header("Content-Type", "application/json")
+        return self.finish(to_json(body).encode("utf-8", "replace"))
+
+    async def whole(self, body: Any) -> None:
+        """Answer, and wait until all of it is written."""
         with suppress(StreamClosedError):
-            self.finish(to_json(body).encode("utf-8", "replace"))
+            await self.answer(body)
 
     def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
         """Only what nobody has foreseen."""
@@ -165,7 +178,7 @@ class Handler(RequestHandler):
     def on_finish(self) -> None:
         took = self.request.request_time()
         facts = {"method": self.request.method, "path": self.request.path, "status": self.get_status(), "ms": round(took * 1000, 1)}
-        log.info("request", extra={"facts": {**facts, **self.facts}})
+        say("request", **facts, **self.facts)
 
     def _check_host(self) -> None:
         given = self.request.headers.get("Host", "")
@@ -228,31 +241,35 @@ class Embeddings(Handler):
         name = self.service.offer.embedder(request.model)
         self.facts = {"model": name, "texts": len(request.texts)}
         vectors = await self.work(embedding.embed(request.texts, model=name, runtime=self.service.offer.runtime))
-        self.answer(protocol.embeddings(request.model, vectors, request.texts, request.encoding_format))
+        await self.whole(protocol.embeddings(request.model, vectors, request.texts, request.encoding_format))
 
 
 class ChatCompletions(Handler):
     async def post(self) -> None:
         request: ChatRequest = protocol.parsed(ChatRequest, self.request.body)
+        self.facts = {"model": request.model, "stream": bool(request.stream)}
         conversation = request.conversation()
+        target = self.service.offer.find(request.model, conversation.tools)
         run_id = new_run_id("exec")
-        self.facts = {"model": request.model, "run": run_id, "stream": bool(request.stream)}
         if request.stream:
-            await self._stream(request, conversation, run_id)
-            return
-        result = await self.work(self.service.offer.execute(request.model, conversation, run_id, None))
-        self.answer(protocol.completion(request.model, result))
+            await self._stream(request, target, conversation, run_id)
+        else:
+            await self.whole(protocol.completion(request.model, await self.work(self._run(target, conversation, run_id))))
 
-    async def _stream(self, request: ChatRequest, conversation: Conversation, run_id: str) -> None:
-        offer, chunks = self.service.offer, Chunks(run_id, request.model)
-        whole = conversation.output_schema is not None or offer.structured(request.model)
+    async def _run(self, target: Target, conversation: Conversation, run_id: str, listener: Listener | None = None) -> AgentResult:
+        self.facts["run"] = run_id
+        return await self.service.offer.execute(target, conversation, run_id, listener)
+
+    async def _stream(self, request: ChatRequest, target: Target, conversation: Conversation, run_id: str) -> None:
+        chunks = Chunks(run_id, request.model)
+        whole = conversation.output_schema is not None or target.spec.output is not None
         pieces: asyncio.Queue[str | None] = asyncio.Queue()
 
         def listen(update: Update) -> None:
             if update.step is None and not whole:
                 pieces.put_nowait(update.text or "")
 
-        task = asyncio.ensure_future(self.work(offer.execute(request.model, conversation, run_id, listen)))
+        task = asyncio.ensure_future(self.work(self._run(target, conversation, run_id, listen)))
         task.add_done_callback(lambda _: pieces.put_nowait(None))
         shown = ""
         try:

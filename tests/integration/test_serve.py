@@ -7,10 +7,12 @@ import http.client
 import json
 import os
 import queue
+import re
 import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +26,8 @@ import pytest
 from agentnb.config import load
 from agentnb.ports.store import Run
 from agentnb.runtime.runtime import Runtime
+from agentnb.serve import app, handlers
+from agentnb.serve.offer import Offer
 
 pytestmark = pytest.mark.model
 
@@ -173,6 +177,7 @@ def post(server: Server, body: bytes, **headers: str) -> tuple[int, dict[str, An
 def test_models_are_the_agents_and_what_is_installed(client: openai.OpenAI) -> None:
     names = [model.id for model in client.models.list()]
     assert {"agent:helper", "agent:judge", "openvino:smollm2-135m", "openvino:minilm"} <= set(names)
+    assert not {"openvino:minilm-l6-v2", "openvino:ppocrv6-rec-small"} & set(names), "models that answer nothing"
     assert client.models.retrieve("agent:helper").owned_by == "agentnb"
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("nobody")
@@ -443,6 +448,85 @@ def test_without_a_key_only_this_machine_is_served(tmp_path: Path) -> None:
     done = subprocess.run([*COMMAND, "--host", "0.0.0.0"], capture_output=True, text=True, check=False, timeout=LIMIT)
     assert done.returncode == 2
     assert "AGENTNB_SERVE_KEY" in done.stdout + done.stderr
+
+
+def test_a_person_reads_where_it_is_and_what_to_do(tmp_path: Path, local_model: str) -> None:
+    command = [word for word in COMMAND if word != "--json"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "AGENTNB_STORE": str(tmp_path / "store")})
+    assert process.stderr is not None
+    with process.stderr as log:
+        said = "".join(iter(log.readline, "  stop    Ctrl+C\n"))
+        assert re.search(r"serving at http://127.0.0.1:\d+/v1$", said, re.MULTILINE)
+        assert "  models  openvino:smollm2-135m, openvino:minilm\n" in said
+        example: dict[str, Any] = {}
+        exec(textwrap.dedent("          " + said.partition("  call    ")[2].partition("  stop")[0]).partition("client.chat")[0], example)
+        with example["client"] as client:
+            assert [model.id for model in client.models.list()] == ["openvino:smollm2-135m", "openvino:minilm"]
+        process.send_signal(signal.SIGINT)
+        assert log.read().rstrip().endswith("stopped")
+    assert process.wait(LIMIT) == 0
+
+
+def test_what_never_became_a_run_is_logged_as_none(server: Server) -> None:
+    for body in ({"model": "nobody"}, {"model": "agent:helper", "tools": [{"type": "function", "function": {"name": "lookup"}}]}):
+        assert post(server, json.dumps({**body, "messages": ask("Hi")}).encode())[0] in (400, 404)
+        assert "run" not in server.until(lambda line, body=body: line.get("model") == body["model"] and line["status"] != 200)
+
+
+@pytest.mark.parametrize(("stream", "words"), [(False, 2_500_000), (True, 100)])
+def test_a_stopped_server_lets_answers_come_to_their_end(tmp_path: Path, stream: bool, words: int) -> None:
+    (tmp_path / "late.jsonl").write_text(json.dumps({"text": "late " * words, "delay": 1}))
+    model = f"scripted:{tmp_path}/late.jsonl"
+    server = start(tmp_path / "store", "--model", model)
+
+    def terminate() -> None:
+        wait_for(lambda: bool(server.runs()))
+        server.process.send_signal(signal.SIGTERM)
+
+    stopping = threading.Thread(target=terminate)
+    stopping.start()
+    with server.client() as client:
+        answer: Any = client.chat.completions.create(model=model, messages=ask("Go on."), stream=stream)
+        if stream:
+            chunks = [chunk.choices[0] for chunk in answer]
+            text, reason = "".join(chunk.delta.content or "" for chunk in chunks), chunks[-1].finish_reason
+        else:
+            text, reason = answer.choices[0].message.content, answer.choices[0].finish_reason
+    stopping.join()
+    assert server.process.wait(LIMIT) == 0
+    server.reader.join()
+    assert reason == "stop"
+    assert text == "late " * words
+
+
+async def test_a_client_that_reads_nothing_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server runs here, so that a client need not stall for half a minute."""
+    monkeypatch.setattr(handlers, "STALL_SECONDS", 0.3)
+    caplog.set_level("INFO", "agentnb.serve")
+    (tmp_path / "long.jsonl").write_text(json.dumps({"text": "word" * 10_000_000}))
+    model = f"scripted:{tmp_path}/long.jsonl"
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    runtime = Runtime(load(store=tmp_path / "store"))
+    serving = asyncio.create_task(app.serve(Offer(runtime, (model,)), app.Listen(port=0, warm=False), address.set_result))
+    host, _, port = (await address).removeprefix("http://").partition(":")
+    body = json.dumps({"model": model, "messages": ask("Go on."), "stream": True})
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=LIMIT) as connection:
+        connection.sendall(head.encode() + body.encode())
+        async with asyncio.timeout(LIMIT):
+            while not any(line.getMessage() == "request" for line in caplog.records):
+                await asyncio.sleep(0.02)
+        size = 0
+        while piece := await asyncio.to_thread(connection.recv, 2**20):
+            size += len(piece)
+    assert 0 < size < 40_000_000
+    assert caplog.records[-1].__dict__["facts"]["error"] == "client_left"
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    runtime.close()
 
 
 def test_a_stopped_server_ends_what_is_under_way(tmp_path: Path) -> None:

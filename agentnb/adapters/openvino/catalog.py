@@ -52,6 +52,7 @@ class Wheel:
             path=str(self.file) if installed else "",
             size=self.size if installed else self.wheel_size,
             installed=installed,
+            writes=self.language,
             details={"source": f"{self.requirement} on PyPI", "sha256": self.sha256, "context": self.context, "format": self.format},
         )
 

@@ -107,6 +107,7 @@ def info() -> ModelInfo:
         path=str(file or ""),
         size=file.stat().st_size if file else 0,
         installed=file is not None,
+        writes=False,
         details={"source": f"{_DISTRIBUTION} on PyPI", "context": _LONGEST, "dimensions": MiniLMEmbedder.dimensions, "format": "ONNX INT8"},
     )
 

@@ -10,7 +10,7 @@ from agentnb.ports.store import Event
 from agentnb.server.pages import MOST
 from agentnb.server.routing import Call, Data, Request
 
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
 
 
 class EventsQuery(Request):
@@ -21,14 +21,8 @@ class EventsQuery(Request):
         limit: At most so many.
     """
 
-    after: int = Field(0, ge=0, le=_LARGEST)
+    after: int = Field(0, ge=0, le=LARGEST)
     limit: int = Field(100, ge=1, le=MOST)
-
-
-class StreamQuery(Request):
-    """Where a stream begins: behind this number, or with what happens from now on. ``Last-Event-ID`` says the same, and goes first."""
-
-    after: int | None = Field(None, ge=0, le=_LARGEST)
 
 
 class EventData(Data):
@@ -71,21 +65,6 @@ def list_(call: Call, query: EventsQuery) -> Events:
 def of_run(call: Call, run_id: str, query: EventsQuery) -> Events:
     """List the events of a run, in the journal's order."""
     return _page(call, call.runtime.store.run(run_id).id, query)
-
-
-def stream(call: Call, query: StreamQuery) -> EventData:
-    """Send the events of all runs as they are written, as Server-Sent Events."""
-    raise NotImplementedError
-
-
-def stream_run(call: Call, run_id: str, query: StreamQuery) -> EventData:
-    """Send the events of a run as they are written, and pieces of its text as ``delta``, as Server-Sent Events."""
-    raise NotImplementedError
-
-
-def socket(call: Call, query: StreamQuery) -> EventData:
-    """Send the events of all runs as they are written, over a WebSocket."""
-    raise NotImplementedError
 
 
 def _page(call: Call, run_id: str, query: EventsQuery) -> Events:

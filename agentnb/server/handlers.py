@@ -7,12 +7,10 @@ import json
 import logging
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from http.client import responses
 from typing import Any
 
-from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
@@ -21,13 +19,13 @@ from tornado.web import HTTPError, authenticated
 
 from agentnb.errors import AgentNBError
 from agentnb.server import metrics, streams
+from agentnb.server.calls import call_of, parameters_of
 from agentnb.server.keys import Answered, Key
 from agentnb.server.problems import CONTENT_TYPE, Problem, plain_problem, problem_of
 from agentnb.server.routing import Call, Reply, Route, Text
 from agentnb.server.service import Service
 
 _log = logging.getLogger(__name__)
-_OURS = frozenset({"token", "_xsrf", "no_track_activity"})
 
 
 class RouteHandler(APIHandler):
@@ -47,10 +45,10 @@ class RouteHandler(APIHandler):
         try:
             if route.noun != "health":
                 await self.service.start()
-            call = Call(self.service, self._user(), self._allowed)
+            call = call_of(self, self.service)
             arguments: dict[str, Any] = {**parts, **self._parsed(route)}
             if route.stream:
-                await streams.send(self, call, parts.get("run_id", ""), arguments["query"])
+                await streams.send(self, route, call, arguments)
                 return
             await self._answer(route, call, arguments)
         except (AgentNBError, ValidationError) as error:
@@ -120,7 +118,7 @@ class RouteHandler(APIHandler):
 
     def _parsed(self, route: Route) -> dict[str, BaseModel]:
         found: dict[str, BaseModel] = {}
-        given = {name: self.get_query_argument(name) for name in self.request.query_arguments if name not in _OURS and not name.isdigit()}
+        given = parameters_of(self)
         if route.query is not None:
             found["query"] = route.query.model_validate(given)
         elif given:
@@ -128,16 +126,6 @@ class RouteHandler(APIHandler):
         if route.body is not None:
             found["body"] = route.body.model_validate_json(self.request.body or b"{}")
         return found
-
-    def _user(self) -> str:
-        """Who asks; where the server knows no names, and makes some up, the one that the process runs for."""
-        if type(self.identity_provider).__module__.startswith("jupyter_server."):
-            with suppress(AgentNBError):
-                return self.service.runtime.settings.user
-        return str(self.current_user.username)
-
-    async def _allowed(self, action: str, resource: str) -> bool:
-        return bool(await ensure_async(self.authorizer.is_authorized(self, self.current_user, action, resource)))
 
     def write_error(self, status_code: int, **details: Any) -> None:
         error = details.get("exc_info", (None, None))[1]

@@ -104,7 +104,9 @@ class Tail:
         self._thread = threading.Thread(target=self._read, name="agentnb-tail", daemon=True)
         self._loop = asyncio.get_running_loop()
 
-    def start(self) -> None:
+    def start(self, position: int) -> None:
+        """Read what follows this number; who subscribes after this misses nothing that follows it."""
+        self.position = position
         self._thread.start()
 
     def close(self) -> None:
@@ -145,11 +147,8 @@ class Tail:
                 subscription.put(message)
 
     def _read(self) -> None:
-        begun = False
         while not self._stop.wait(POLL_SECONDS):
             try:
-                if not begun:
-                    self.position, begun = self._store.position(), True
                 self._read_on()
                 self.problem = ""
             except AgentNBError as error:

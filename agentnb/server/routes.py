@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from agentnb.server import agents, documents, events, executions, health, jobs, models, run_graphs, runs, signals, starts, workflows
+from agentnb.server import (
+    agents,
+    documents,
+    events,
+    executions,
+    health,
+    jobs,
+    models,
+    run_graphs,
+    runs,
+    signals,
+    starts,
+    streams,
+    workflows,
+)
 from agentnb.server.routing import Route
 
 PREFIX = "agentnb/api/v1"
@@ -48,10 +62,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/runs/{run_id}/signals", "execute", "runs", signals.send),
     Route("POST", "/runs/{run_id}/cancel", "execute", "runs", signals.cancel),
     Route("GET", "/runs/{run_id}/events", "read", "runs", events.of_run),
-    Route("GET", "/runs/{run_id}/events/stream", "read", "runs", events.stream_run, stream="sse"),
+    Route("GET", "/runs/{run_id}/events/stream", "read", "runs", streams.of_run, stream="sse"),
     Route("GET", "/events", "read", "runs", events.list_),
-    Route("GET", "/events/stream", "read", "runs", events.stream, stream="sse"),
-    Route("GET", "/events/socket", "read", "runs", events.socket, stream="websocket"),
+    Route("GET", "/events/stream", "read", "runs", streams.of_all, stream="sse"),
+    Route("GET", "/events/socket", "read", "runs", streams.of_all, stream="websocket"),
     Route("GET", "/jobs", "read", "jobs", jobs.list_),
     Route("GET", "/jobs/{name}", "read", "jobs", jobs.get),
     Route("GET", "/jobs/{name}/runs", "read", "jobs", jobs.runs),

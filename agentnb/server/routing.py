@@ -92,7 +92,7 @@ class Route:
         path: After ``agentnb/api/v1``, with ``{name}`` for its parameters.
         action: What Jupyter's authorizer is asked for; of ``resource``, after ``agentnb.``.
         status: Of the answer.
-        stream: How events are sent that follow one another, where they are.
+        stream: How the messages are sent that the function gives one after another, where it does.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -109,8 +109,9 @@ class Route:
 
     @property
     def name(self) -> str:
-        """Names the operation: ``get_runs_steps``."""
-        return f"{self.function.__module__.rpartition('.')[2]}_{self.function.__name__.rstrip('_')}"
+        """Names the operation: ``runs_steps``, ``streams_of_all_sse``."""
+        parts = (self.function.__module__.rpartition(".")[2], self.function.__name__.rstrip("_"), self.stream)
+        return "_".join(filter(None, parts))
 
     @property
     def summary(self) -> str:

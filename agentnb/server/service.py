@@ -68,16 +68,16 @@ class Service:
         """
         if self._started:
             return
-        await self.aside(self._open)
+        position = await self.aside(self._open)
         if not self._started:
             self._started = True
-            self.tail.start()
+            self.tail.start(position)
             self.sweeper.start()
             metrics.watch(self)
 
-    def _open(self) -> None:
+    def _open(self) -> int:
         with self._opening:
-            self.runtime.store.position()
+            return self.runtime.store.position()
 
     async def aside(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Do something that waits for the disk, without holding up the server's loop."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import aclosing
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,7 +16,10 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from agentnb.ports.store import Event, now
+from agentnb.server import live
 from agentnb.server.live import KEPT, Message, Subscription
+from agentnb.server.service import Service
+from agentnb.server.streams import follow
 from tests.server.runs import Runs
 
 
@@ -90,11 +95,11 @@ def test_a_stream_of_no_run_is_a_problem(api: httpx2.Client) -> None:
 def test_a_web_socket_sends_the_same(api: httpx2.Client, runs: Runs) -> None:
     async def read() -> None:
         first = written(runs)
-        seq = written(runs, number=1)
+        seq = written(runs, runs.agent, number=1)
         url = f"{str(api.base_url).replace('http', 'ws', 1)}events/socket?after={first}"
         socket = await websocket_connect(HTTPRequest(url, headers={"Authorization": api.headers["Authorization"]}))
         begin, sent = [json.loads(await socket.read_message() or "{}") for _ in range(2)]
-        assert (begin["event"], sent["seq"], sent["data"]["data"]["number"]) == ("begin", seq, 1)
+        assert (begin["event"], sent["seq"], sent["run_id"], sent["data"]["data"]["number"]) == ("begin", seq, runs.agent, 1)
         later = written(runs)
         assert json.loads(await socket.read_message() or "{}")["seq"] == later
         socket.close()
@@ -138,3 +143,18 @@ async def test_a_client_that_is_too_slow_is_let_go() -> None:
     while (message := await subscription.next(0.01)) is not None:
         last = message.seq
     assert last == KEPT, "what it was sent has no gap, so that it can go on from the last number"
+
+
+async def test_what_is_written_before_the_journal_is_looked_at_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTNB_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(live, "POLL_SECONDS", 0.5)
+    service = Service(tmp_path, "/")
+    await service.start()
+    async with aclosing(follow(service, "", None)) as sent, asyncio.timeout(30):
+        assert (await anext(sent)).event == "begin"  # type: ignore[union-attr]
+        following = asyncio.ensure_future(anext(sent))
+        while not service.tail.clients:
+            await asyncio.sleep(0.01)
+        service.runtime.store.write(Event("system.performance", {"event_type": "system.performance", "timestamp": now()}))
+        assert (await following).seq == service.runtime.store.position()  # type: ignore[union-attr]
+    service.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from agentnb.cli.inputs import typed_inputs
 from agentnb.cli.output import INTERRUPTED, code_of, put, stop
 from agentnb.cli.progress import Progress, answer_command
+from agentnb.cli.questions import asked_text, shown_text
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.notebook.formats import GLYPHS, duration, plural, printable
 from agentnb.notebook.questions import Questions
@@ -205,7 +206,22 @@ def write_waits(runtime: Runtime, run: WorkflowRun) -> None:
 
 def run_data(runtime: Runtime, run: WorkflowRun) -> dict[str, Any]:
     """A run as JSON can hold it."""
-    names = ("id", "kind", "title", "status", "reason", "outcome", "duration_ms", "attempts", "output", "error", "source", "child")
+    names = (
+        "id",
+        "kind",
+        "title",
+        "status",
+        "reason",
+        "outcome",
+        "duration_ms",
+        "attempts",
+        "input",
+        "question",
+        "output",
+        "error",
+        "source",
+        "child",
+    )
     return {
         "id": run.id,
         "name": run.name,
@@ -258,9 +274,8 @@ def _top(runtime: Runtime, run: WorkflowRun) -> str:
 
 
 def _wait_text(wait: Mapping[str, Any]) -> str:
-    who = f" (asks {wait['assignee']})" if wait.get("assignee") else ""
-    command = f"    {wait['command']}\n" if wait["command"] else ""
-    return f"{GLYPHS['waiting']} {wait['step']} waits: {wait['prompt']}{who}\n{command}"
+    lines = [f"shown: {shown_text(wait)}" if shown_text(wait) else "", wait["command"]]
+    return "".join([f"{GLYPHS['waiting']} {wait['step']} waits: {asked_text(wait)}\n", *(f"    {line}\n" for line in lines if line)])
 
 
 def _interrupted(progress: Progress, *, as_json: bool) -> NoReturn:

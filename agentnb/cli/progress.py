@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
+from agentnb.cli.questions import answer_text, asked_text, shown_text
 from agentnb.notebook.formats import GLYPHS, duration, printable
 from agentnb.ports.store import FINAL, Event
 from agentnb.runtime.runtime import current
@@ -206,9 +207,11 @@ def _note(data: Mapping[str, Any]) -> str:
     if data["status"] in ("failed", "queued") and data.get("error"):
         return f"{data['error']['type']}: {data['error']['message']}"
     if data["status"] == "waiting" and data.get("question"):
-        return str(data["question"]["prompt"])
+        return asked_text(data["question"])
     if data.get("source"):
         return "taken from the cache" if data["source"] == "cache" else f"taken from {data['source']}"
+    if data["status"] == "completed":
+        return answer_text(data.get("question") or {}, data["output_data"])
     return f"({data['reason']})" if data["status"] == "skipped" and data.get("reason") else ""
 
 
@@ -227,4 +230,5 @@ def _command(data: Mapping[str, Any]) -> str:
     question = data.get("question")
     if not question or question["kind"] == "child":
         return ""
-    return f"\n    {answer_command(data['workflow_id'], data['step_id'], question)}"
+    shown = shown_text(question)
+    return "".join([f"\n    shown: {shown}" if shown else "", f"\n    {answer_command(data['workflow_id'], data['step_id'], question)}"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb.cli import execution
 from agentnb.cli.output import put
+from agentnb.cli.questions import answer_text, asked_text, shown_text
 from agentnb.errors import ConfigurationError, IllegalTransition
 from agentnb.notebook.formats import GLYPHS, duration, printable
 from agentnb.ports.store import FINAL
@@ -138,4 +139,13 @@ def _step_line(step: StepRecord) -> str:
     source = f"taken from {step.source}" if step.source else ""
     error = f"{step.error['type']}: {step.error['message']}" if step.error else ""
     parts = (GLYPHS[step.status], step.id, step.kind, step.status, took, source, error)
-    return depth + " ".join(part for part in parts if part)
+    return "\n".join([depth + " ".join(part for part in parts if part), *(f"{depth}    {line}" for line in _conversation(step))])
+
+
+def _conversation(step: StepRecord) -> list[str]:
+    """What was asked, shown and answered; of what still waits the end of the output says it."""
+    question = step.question or {}
+    if not question or question["kind"] == "child" or step.status == "waiting":
+        return []
+    said = {"asked": asked_text(question), "shown": shown_text(question), "answered": answer_text(question, step.output)}
+    return [f"{name}: {text}" for name, text in said.items() if text]

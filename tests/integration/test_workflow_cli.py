@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,8 +30,10 @@ inputs: {who: {type: string}, times: {type: integer, default: 1}}
 steps:
   write: {tool: "python:helpers.write", input: {who: "${inputs.who}"}, idempotent: true}
   review:
+    input: {letter: "${steps.write.output}", stamp: red}
     human:
       prompt: "Send ${steps.write.output}?"
+      assignee: Bea
       form: {type: object, properties: {stamps: {type: integer, default: 2}}, required: [stamps]}
   send: {tool: "python:helpers.send", input: {text: "${steps.write.output}"}, needs: [review], when: steps.review.output.approved}
 outputs:
@@ -95,14 +98,26 @@ def test_a_person_answers_later() -> None:
     assert (run["status"], waiting.stdout) == ("waiting", "")
     assert f"agentnb runs signal {run['id']} review approve|reject --data JSON" in waiting.stderr
     assert waiting.stderr.count("Send Dear Ann?") == 1
+    asked = '⏸ review waits: Send Dear Ann? (asks Bea)\n    shown: {"letter": "Dear Ann", "stamp": "red"}\n    agentnb runs signal'
+    assert asked in waiting.stderr
+    assert asked in agentnb("runs", "show", run["id"]).stdout
     assert parsed("runs", "show", run["id"])["waits"][0]["prompt"] == "Send Dear Ann?"
     assert "doesn't fit its form" in agentnb("runs", "signal", run["id"], "review", "approve", code=2).stderr
     assert "say what the answer" in agentnb("runs", "signal", run["id"], "review", code=2).stderr
     assert "approve, reject, not 'skip'" in agentnb("runs", "signal", run["id"], "review", "skip", code=2).stderr
     assert "it waits for: review" in agentnb("runs", "signal", run["id"], "nope", "approve", code=2).stderr
     assert "not JSON" in agentnb("runs", "signal", run["id"], "review", "approve", "--data", "{3", code=2).stderr
-    done = agentnb("runs", "signal", run["id"], "review", "approve", "--data", '{"stamps": 3}')
+    done = agentnb("runs", "signal", run["id"], "review", "approve", "--data", '{"stamps": 3}', "--note", "well put")
     assert done.stdout == "sent: true\nstamps: 3\ntimes: 1\n"
+    answered = f'approved by {anb.current().settings.user} {{"stamps": 3}} (well put)'
+    assert re.search(rf"✓ review human .* {re.escape(answered)}$", done.stderr, re.MULTILINE)
+    shown = agentnb("runs", "show", run["id"]).stdout
+    assert (
+        f'      asked: Send Dear Ann? (asks Bea)\n      shown: {{"letter": "Dear Ann", "stamp": "red"}}\n      answered: {answered}\n'
+        in shown
+    )
+    [step] = [step for step in parsed("runs", "show", run["id"])["steps"] if step["id"] == "review"]
+    assert (step["input"]["stamp"], step["question"]["prompt"], step["output"]["note"]) == ("red", "Send Dear Ann?", "well put")
     assert "✓ send tool" in done.stderr
     assert Path("sent.txt").read_text() == "Dear Ann\n"
     assert agentnb("runs", "list", "--kind", "agent").stdout.startswith("No such runs")

@@ -189,10 +189,10 @@ def waits(runtime: Runtime, run: WorkflowRun) -> list[dict[str, Any]]:
     """What a run waits for, its sub-workflows included, each with the command that answers it."""
     from dataclasses import asdict
 
-    from agentnb.runtime import workflow_runs
+    from agentnb.runtime import workflow_signals
 
     found = []
-    for owner, step in workflow_runs.pending(runtime, run.id):
+    for owner, step in workflow_signals.pending(runtime, run.id):
         question = step.question or {}
         found.append({**question, "step": step.id, "command": answer_command(owner, step.id, question)})
     return found + [asdict(wait) for wait in run.report().waits if wait.kind in ("event", "timer")]

@@ -40,17 +40,17 @@ def show(runtime: Runtime, run_id: str, *, as_json: bool) -> None:
 
 def signal(runtime: Runtime, run_id: str, step: str, verdict: str, data: Any, note: str, *, as_json: bool) -> None:
     """Answer what a step waits for, or send an event; where nobody executes the run, it goes on here."""
-    from agentnb.runtime import workflow_runs
+    from agentnb.runtime import workflow_runs, workflow_signals
 
     record = _waiting(runtime, run_id, step)
     if record is None and _is_event(workflow_runs.get(runtime, run_id), step):
         if verdict:
             raise ConfigurationError(f"{step} is an event, which takes no {verdict!r}: leave it away; --data JSON goes with it")
-        ownerless = workflow_runs.send(runtime, run_id, step, data)
+        ownerless = workflow_signals.send(runtime, run_id, step, data)
     else:
         name = record.id if record is not None else step
         verdict = _verdict(record, verdict)
-        ownerless = workflow_runs.answer(runtime, run_id, name, verdict, data=data, note=note)
+        ownerless = workflow_signals.answer(runtime, run_id, name, verdict, data=data, note=note)
     if ownerless:
         execution.resume(run_id, as_json=as_json)
     elif as_json:
@@ -98,9 +98,9 @@ def report(runtime: Runtime, run_id: str, form: str) -> str:
 
 def _waiting(runtime: Runtime, run_id: str, name: str) -> StepRecord | None:
     """The step of that name that waits; of a state it is the visit that waits."""
-    from agentnb.runtime import workflow_runs
+    from agentnb.runtime import workflow_signals
 
-    waiting = [record for _, record in workflow_runs.pending(runtime, run_id)]
+    waiting = [record for _, record in workflow_signals.pending(runtime, run_id)]
     found = [record for record in waiting if record.id == name] or [record for record in waiting if record.id.partition("@")[0] == name]
     return found[0] if len(found) == 1 else None
 

@@ -54,7 +54,7 @@ def perform(job: Job, parameters: Mapping[str, Any], attempt: Attempt, file: Pat
 
 def _outcome(attempt: Attempt, code: int, out: str, err: str) -> dict[str, Any]:
     """The workflow's run, as it is in the store: what its functions print is no part of it."""
-    from agentnb.runtime import workflow_runs
+    from agentnb.runtime import workflow_signals
 
     begun = begun_by(attempt)
     if begun is None:
@@ -66,7 +66,8 @@ def _outcome(attempt: Attempt, code: int, out: str, err: str) -> dict[str, Any]:
         raise _error(reason, f"{(begun.error or {}).get('type', '')}: {(begun.error or {}).get('message', '')}".strip(": "))
     if code == 0:
         asked = "; ".join(
-            f"{step.id}: agentnb runs signal {owner} {step.id}" for owner, step in workflow_runs.pending(attempt.journal.runtime, begun.id)
+            f"{step.id}: agentnb runs signal {owner} {step.id}"
+            for owner, step in workflow_signals.pending(attempt.journal.runtime, begun.id)
         )
         raise ExecutionError(f"the workflow waits, and nobody is there to answer: {asked or begun.status}. approvals: wait waits for it")
     raise ExecutionError(f"the process of the workflow {_how(code)}: {err.strip()[-_SHOWN:] or 'it said nothing'}")

@@ -20,7 +20,7 @@ from agentnb.notebook.view import Output, failure
 from agentnb.notebook.workflow_cells import watched
 from agentnb.notebook.workflow_view import Pace
 from agentnb.ports.store import FINAL, Event
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import workflow_runs, workflow_signals
 from agentnb.runtime.graphs.details import details
 from agentnb.runtime.graphs.drawing import Drawing, of_definition, of_workflow
 from agentnb.runtime.graphs.following import Changes, Following
@@ -191,7 +191,7 @@ class GraphView:
     async def _answer(self, answer: dict[str, Any]) -> dict[str, Any]:
         run_id, step, verdict = str(answer["run"]), str(answer["step"]), str(answer["verdict"])
         asked = next(
-            (record for owner, record in workflow_runs.pending(self._runtime, run_id) if (owner, record.id) == (run_id, step)), None
+            (record for owner, record in workflow_signals.pending(self._runtime, run_id) if (owner, record.id) == (run_id, step)), None
         )
         form = (asked.question or {}).get("form") if asked is not None and verdict == "approve" else None
         errors = form_errors(form, answer.get("data")) if form else {}
@@ -199,7 +199,7 @@ class GraphView:
             whole = f": {errors['']}" if "" in errors else ": see the marked fields"
             return {"accepted": False, "message": f"Not sent{whole}", "errors": errors}
         try:
-            ownerless = workflow_runs.answer(
+            ownerless = workflow_signals.answer(
                 self._runtime, run_id, step, verdict, data=answer.get("data") if form else None, note=str(answer.get("note", ""))
             )
         except AgentNBError as error:

@@ -62,14 +62,14 @@ def answer_step(runtime: Runtime, run_id: str, step: StepRecord) -> bool:
     Raises:
         AgentNBError: It waits for nothing of the kind by now.
     """
-    from agentnb.runtime import workflow_runs
+    from agentnb.runtime import workflow_signals
 
     try:
         verdict, data, note = ask_question(step)
     except EOFError:
         print(f"\nNobody answered: {step.id!r} of run {run_id} keeps waiting")  # noqa: T201
         return False
-    return workflow_runs.answer(runtime, run_id, step.id, verdict, data=data, note=note)
+    return workflow_signals.answer(runtime, run_id, step.id, verdict, data=data, note=note)
 
 
 def ask_question(step: StepRecord) -> tuple[str, Any, str]:

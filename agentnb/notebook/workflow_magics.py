@@ -17,7 +17,7 @@ from agentnb.notebook.workflow_cells import watched
 from agentnb.notebook.workflow_source import known_workflow
 from agentnb.notebook.workflow_view import NotebookWorkflowView, TerminalWorkflowView, WorkflowView
 from agentnb.ports.store import FINAL, Run
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import workflow_runs, workflow_signals
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.runtime import Runtime, current
 from agentnb.runtime.workflow_results import WorkflowRun
@@ -52,7 +52,7 @@ def show(extension: Extension, runtime: Runtime, run: Run) -> None:
 def _ask_in_terminal(extension: Extension, runtime: Runtime, run: WorkflowRun) -> None:
     if run.status != "waiting" or not has_user(extension):
         return
-    asked = [(owner, step) for owner, step in workflow_runs.pending(runtime, run.id) if (step.question or {}).get("kind") != "callback"]
+    asked = [(owner, step) for owner, step in workflow_signals.pending(runtime, run.id) if (step.question or {}).get("kind") != "callback"]
     ownerless = [answer_step(runtime, owner, step) for owner, step in asked]
     if any(ownerless):
         _watch(extension, runtime, run, lambda options: workflow_runs.resume(runtime, run.id, options), goes_on=True)

@@ -145,7 +145,7 @@ def queue(
 
 async def _begin(runtime: Runtime, run: Run, options: RunOptions) -> AgentResult:
     """Execute a run that was queued; what it needs and isn't there fails it."""
-    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    run = runtime.claim(run)
     identity = _identity(run, options)
     try:
         spec = agent_specs.load(runtime.store.definition(run.definition))
@@ -177,7 +177,7 @@ async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -
     if runtime.is_alive(run):
         raise LeaseLost(f"run {run.id} is being executed by {run.owner}: cancel it, or wait for it")
     spec = agent_specs.load(runtime.store.definition(run.definition))
-    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    run = runtime.claim(run)
     replayed_from = run.input["replay"]
     options = replace(options, deps=_deps(runtime, run, options), replay=options.replay or (Path(replayed_from) if replayed_from else None))
     identity = _identity(run, options)
@@ -235,7 +235,7 @@ async def replay(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT, *
 
 def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None) -> None:
     """End a run that no process executes: with the error, or as cancelled."""
-    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    run = runtime.claim(run)
     _end(runtime, run, _identity(run, DEFAULT), None, error or ExecutionCancelled(f"cancelled by {runtime.settings.user}"))
 
 

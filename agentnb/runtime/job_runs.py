@@ -63,7 +63,7 @@ def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None)
     """End a run whose process is gone, and the firing that it answered: as cancelled, by default; None where somebody else was quicker."""
     error = error or ExecutionCancelled(f"cancelled by {runtime.settings.user}")
     with suppress(LeaseLost):
-        run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+        run = runtime.claim(run)
         status, reason = classified(error)
         lost: Reason = "lost" if isinstance(error, ProcessLost) else reason
         change = {

@@ -23,7 +23,7 @@ from agentnb.runtime import agent_runs
 from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.continuation import Continuation
 from agentnb.runtime.models import Models
-from agentnb.runtime.owner import is_dead, this_process
+from agentnb.runtime.owner import LEASE_SECONDS, is_dead, this_process
 from agentnb.runtime.registry import AgentRegistry
 from agentnb.runtime.results import AgentResult
 from agentnb.runtime.watch import Watch
@@ -167,9 +167,9 @@ class Runtime:
         run = self.get(run_id)
         if run.status not in FINAL:
             raise IllegalTransition(f"run {run.id} is {run.status}: cancel it, before you delete it")
-        above = self._part_of(run)
-        if above:
-            raise IllegalTransition(f"run {run.id} is a step of run {above}: delete that one")
+        above = self.above(run)
+        if above is not None:
+            raise IllegalTransition(f"run {run.id} is a step of run {above.id}: delete that one")
         if self.store.run(run.id).status not in FINAL:
             self._end_ownerless(run)
         runs = self._with_parts(run)
@@ -203,27 +203,36 @@ class Runtime:
             return self.watch.get(run.id) is not None
         return bool(run.owner) and run.lease_until > time.time() and not is_dead(run.owner)
 
+    def claim(self, run: Run) -> Run:
+        """Make a run this process's own, as its next attempt.
+
+        Raises:
+            LeaseLost: Another process was quicker, or executes it.
+        """
+        return self.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+
+    def above(self, run: Run) -> Run | None:
+        """The workflow's run that it is a step of, where that is there; a replay is part of nothing."""
+        with suppress(RunNotFound):
+            found = self.store.run(run.parent) if run.parent else None
+            return found if found is not None and found.kind == "workflow" else None
+        return None
+
     def _end_ownerless(self, run: Run, error: AgentNBError | None = None) -> None:
         self._runner(run).end_ownerless(self, run, error)
 
     def _runner(self, run: Run) -> Any:
-        """The module of runs of its kind."""
+        """The module that ends runs of its kind."""
         if run.kind == "agent":
             return agent_runs
-        from agentnb.runtime import job_runs, workflow_runs
+        from agentnb.runtime import job_runs, workflow_endings
 
-        return job_runs if run.kind == "job" else workflow_runs
-
-    def _part_of(self, run: Run) -> str:
-        """The workflow's run that it is a step of, where that is there; a replay is part of nothing."""
-        with suppress(RunNotFound):
-            return run.parent if run.parent and self.store.run(run.parent).kind == "workflow" else ""
-        return ""
+        return job_runs if run.kind == "job" else workflow_endings
 
     def _with_parts(self, run: Run) -> list[Run]:
         parts = self.store.runs(parent=run.id, limit=100_000, whole=False) if run.kind == "workflow" else []
         if run.kind == "job":
-            parts = [one for one in self.store.runs(job=run.id, limit=100_000, whole=False) if not self._part_of(one)]
+            parts = [one for one in self.store.runs(job=run.id, limit=100_000, whole=False) if self.above(one) is None]
         return [run, *(one for part in parts for one in self._with_parts(part))]
 
     def _tell(self, run_id: str, name: str, payload: Any) -> Run:

@@ -1,4 +1,4 @@
-"""Runs of workflows: begin, go on, run again from a step, answer, and how each ends, whatever happens."""
+"""Runs of workflows: begin, go on, run again from a step."""
 
 from __future__ import annotations
 
@@ -13,42 +13,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnb import plugins, secrets
-from agentnb.agents import schemas
 from agentnb.agents.identity import new_run_id
 from agentnb.errors import (
-    AgentNBError,
-    ConfigurationError,
     ExecutionCancelled,
     ExecutionTimeout,
     IllegalTransition,
     LeaseLost,
-    NotWaiting,
-    StoreError,
-    described,
 )
 from agentnb.policy import Check
-from agentnb.ports.store import FINAL, Definition, Event, Fence, Record, Run, RunChange, Signal, Status, now
-from agentnb.runtime import agent_runs
+from agentnb.ports.store import FINAL, Definition, Event, Fence, Record, Run, RunChange, now
 from agentnb.runtime.owner import LEASE_SECONDS, this_process
 from agentnb.runtime.watch import ActiveRun
 from agentnb.runtime.workflow_definitions import Ready, checked_inputs, known_steps, load
+from agentnb.runtime.workflow_endings import end, end_children, ended, suspend
 from agentnb.runtime.workflow_results import WorkflowRun, made, result_of, usage_of
 from agentnb.secrets import to_json
-from agentnb.workflows.asking import child_ticket
 from agentnb.workflows.dag import DagExecutor, Suspended
 from agentnb.workflows.job import Job, Past, Presenter
 from agentnb.workflows.kinds.call import Kind
 from agentnb.workflows.ledger import Ledger, tell
 from agentnb.workflows.machine import MachineExecutor
 from agentnb.workflows.spec import adapter
-from agentnb.workflows.trace import Identity, StepRecord, steps_of
+from agentnb.workflows.trace import Identity, steps_of
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
-
-
-_GRACE_SECONDS = 5.0
-_OPEN = frozenset({"running", "waiting", "queued"})
 
 
 @dataclass(frozen=True)
@@ -163,20 +152,20 @@ def queue(
         created_at=now(),
     )
     source = {"rerun_of": rerun_of, "start": names} if rerun_of else {}
-    runtime.store.write(definition, run, _identity(run).event("workflow.queued", "queued", input_data=run.input, **source), *also(run))
+    runtime.store.write(definition, run, Identity.of(run).event("workflow.queued", "queued", input_data=run.input, **source), *also(run))
     return run
 
 
 async def _begin(runtime: Runtime, run: Run, options: WorkflowOptions) -> WorkflowRun:
     """Run what was queued; what it needs and isn't there fails it."""
-    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    run = runtime.claim(run)
     try:
         queued = next(event.data for event in runtime.store.events(run.id) if event.type == "workflow.queued")
         ready = load(runtime, runtime.store.definition(run.definition))
         given = _accepted(runtime, ready, run.input)
         past = _before(runtime, queued["rerun_of"], ready, queued["start"]) if queued.get("rerun_of") else Past()
     except BaseException as error:
-        _end(runtime, run, error, 0.0, {})
+        end(runtime, run, error, 0.0, {})
         raise
     run = replace(run, status="running", definition=ready.definition.hash, input=given)
     started = _started(run, past)
@@ -195,7 +184,7 @@ def _accepted(runtime: Runtime, ready: Ready, inputs: Mapping[str, Any]) -> dict
 
 def _started(run: Run, past: Past) -> Event:
     source = {"rerun_of": past.source, "fresh": sorted(past.fresh)} if past.source else {}
-    return _identity(run).event("workflow.started", "running", input_data=run.input, **source)
+    return Identity.of(run).event("workflow.started", "running", input_data=run.input, **source)
 
 
 async def resume(runtime: Runtime, run_id: str, options: WorkflowOptions) -> WorkflowRun:
@@ -222,9 +211,9 @@ async def resume(runtime: Runtime, run_id: str, options: WorkflowOptions) -> Wor
 
 async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptions) -> WorkflowRun:
     """Take a run over and execute what is left of it."""
-    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
+    run = runtime.claim(run)
     events = runtime.store.events(run.id)
-    resumed = _identity(run).event("workflow.resumed", "running", attempt=run.attempt)
+    resumed = Identity.of(run).event("workflow.resumed", "running", attempt=run.attempt)
     runtime.store.write(RunChange(run.id, {"status": "running", "wake_at": 0.0}), resumed, fence=Fence(run.id, run.attempt))
     tell(options.listener, resumed)
     visits = [event.data for event in events if event.type == "workflow.state_entered"]
@@ -280,121 +269,6 @@ def get(runtime: Runtime, run_id: str) -> WorkflowRun:
     return result_of(run, runtime.store.events(run.id), runtime.store.definition(run.definition))
 
 
-def pending(runtime: Runtime, run_id: str) -> list[tuple[str, StepRecord]]:
-    """What a run waits for, its sub-workflows included: each with the ID of the run that asks."""
-    run = runtime.store.run(run_id)
-    if run.status in FINAL:
-        return []
-    found: list[tuple[str, StepRecord]] = []
-    for record in steps_of(runtime.store.events(run.id)).values():
-        if record.status == "waiting" and record.question is not None and record.question["kind"] != "child":
-            found.append((run.id, record))
-        if record.kind == "workflow" and record.status in ("waiting", "running") and record.child:
-            found += pending(runtime, record.child)
-    return found
-
-
-def answer(runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: Any = None, by: str = "", note: str = "") -> bool:
-    """Answer what a step waits for; True where nobody executes the run, so that it takes a ``resume`` to go on.
-
-    Raises:
-        NotWaiting: It waits for nothing of the kind.
-        ConfigurationError: The answer doesn't fit the form, or it isn't clear which question is meant.
-    """
-    run = runtime.store.run(run_id)
-    waiting = pending(runtime, run.id)
-    found = [(owner, record) for owner, record in waiting if record.id == step_id]
-    if not found:
-        names = ", ".join(record.id for _, record in waiting) or "nothing"
-        raise NotWaiting(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
-    owner, record = next((one for one in found if one[0] == run.id), found[0])
-    if len(found) > 1 and owner != run.id:
-        owners = ", ".join(owner for owner, _ in found)
-        raise ConfigurationError(f"several sub-workflows of run {run.id} wait for {step_id!r}: name the one that is meant: {owners}")
-    question = record.question or {}
-    if data is None and verdict == "approve" and (question["form"] or {}).get("type") == "object":
-        data = {}
-    _check_answer(question, step_id, verdict, data)
-    ticket = question["ticket"]
-    if any(signal.name == f"answer:{step_id}" and signal.payload.get("ticket") == ticket for signal in runtime.store.signals(owner)):
-        raise NotWaiting(f"{step_id!r} of run {owner} was answered already; `agentnb runs resume {run.id}` goes on with it")
-    payload = {"ticket": ticket, "verdict": verdict, "data": data, "by": by or runtime.settings.user, "note": note}
-    return _tell(runtime, owner, Signal(owner, f"answer:{step_id}", payload))
-
-
-def send(runtime: Runtime, run_id: str, name: str, data: Any = None) -> bool:
-    """Send an event to a state machine; True where nobody executes the run, so that it takes a ``resume`` to go on.
-
-    Raises:
-        IllegalTransition: The run has ended.
-    """
-    run = runtime.store.run(run_id)
-    if run.status in FINAL:
-        raise IllegalTransition(f"run {run.id} is {run.status} already")
-    return _tell(runtime, run.id, Signal(run.id, f"event:{name}", data))
-
-
-def _tell(runtime: Runtime, run_id: str, signal: Signal) -> bool:
-    """Write a signal to a run, and wake those that it is part of."""
-    signals, run = [signal], runtime.store.run(run_id)
-    while run.parent and (above := _maybe(runtime, run.parent)) is not None and above.kind == "workflow":
-        signals += [
-            Signal(above.id, f"answer:{record.id}", {"ticket": child_ticket(run.id), "verdict": "approve"})
-            for record in steps_of(runtime.store.events(above.id)).values()
-            if record.child == run.id and record.status in _OPEN
-        ]
-        run = above
-    runtime.store.write(*signals)
-    for one in signals:
-        runtime.watch.deliver(one.run_id)
-    return _left_alone(runtime, runtime.store.run(run.id))
-
-
-def _left_alone(runtime: Runtime, run: Run) -> bool:
-    """Whether nobody executes a run that was told something; a sweep then takes it, should whoever told it not go on with it."""
-    if runtime.is_alive(run):
-        return False
-    soon = time.time() + _GRACE_SECONDS
-    if run.status == "waiting" and not 0 < run.wake_at < soon:
-        with suppress(LeaseLost):
-            runtime.store.write(RunChange(run.id, {"wake_at": soon}), fence=Fence(run.id, run.attempt))
-    return True
-
-
-def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data: Any) -> None:
-    if verdict not in question["verdicts"]:
-        raise ConfigurationError(f"the answer to {step_id!r} must be {', '.join(question['verdicts'])}, not {verdict!r}")
-    if question["form"] is None or verdict != "approve":
-        return
-    found = schemas.misfits(question["form"], data)
-    if found:
-        raise ConfigurationError(f"the answer to {step_id!r} doesn't fit its form: {'; '.join(map(str, found))}")
-
-
-def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None) -> None:
-    """End a run that no process executes, and what it had started: with the error, or as cancelled."""
-    run = runtime.store.claim(run.id, this_process(), time.time() + LEASE_SECONDS, expect_attempt=run.attempt)
-    identity = _identity(run)
-    for record in steps_of(runtime.store.events(run.id)).values():
-        if record.status in _OPEN:
-            record.status = "cancelled"
-            runtime.store.write(identity.step_event(record), fence=Fence(run.id, run.attempt))
-            _end_child(runtime, record)
-    _end(runtime, run, error or ExecutionCancelled(f"cancelled by {runtime.settings.user}"), 0.0, {})
-
-
-def deleted(run: Run) -> Event:
-    """The event that a run was forgotten."""
-    return _identity(run).event("workflow.run_deleted", "deleted")
-
-
-def _end_child(runtime: Runtime, record: StepRecord) -> None:
-    """End the run that a cancelled step has started, where that waits by itself."""
-    child = _maybe(runtime, record.child) if record.child else None
-    if child is not None and child.status not in FINAL and not runtime.is_alive(child):
-        (agent_runs.end_ownerless if child.kind == "agent" else end_ownerless)(runtime, child)
-
-
 async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOptions, past: Past) -> WorkflowRun:
     active, started = ActiveRun(run.id), time.perf_counter()
     write = partial(runtime.store.write, fence=Fence(run.id, run.attempt))
@@ -405,7 +279,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
     job = Job(
         ready.spec,
         ready.compiled,
-        _identity(run),
+        Identity.of(run),
         run.input,
         {name: os.environ.get(name, "") for name in ready.spec.env},
         ready.functions,
@@ -434,16 +308,16 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         outputs = _released(runtime, ready, outputs)
         milliseconds = (time.perf_counter() - started) * 1000
         usage = usage_of(executor.runner.records)
-        fields = {"output": outputs, **_ended("completed", usage)}
+        fields = {"output": outputs, **ended("completed", usage)}
         write(
-            _identity(run).event("workflow.completed", "completed", output_data=outputs, execution_time_ms=milliseconds, usage=usage),
+            Identity.of(run).event("workflow.completed", "completed", output_data=outputs, execution_time_ms=milliseconds, usage=usage),
             RunChange(run.id, fields),
         )
         if executor.visits:
-            _end_children(runtime, executor.runner.records)
+            end_children(runtime, executor.runner.records)
         return made(replace(run, **fields), ready.spec, executor.runner.records, executor.visits, fields["ended_at"], past.source)
     except Suspended as waiting:
-        _suspend(runtime, run, waiting)
+        suspend(runtime, run, waiting)
         if runtime.store.signals(run.id, told):
             with suppress(LeaseLost):
                 return await go_on(runtime, runtime.store.run(run.id), ready, options)
@@ -454,7 +328,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         failure = (
             ExecutionCancelled("somebody cancelled the run") if active.cancelled and isinstance(error, asyncio.CancelledError) else error
         )
-        _end(runtime, run, failure, (time.perf_counter() - started) * 1000, executor.runner.records)
+        end(runtime, run, failure, (time.perf_counter() - started) * 1000, executor.runner.records)
         if failure is error:
             raise
         raise failure from error
@@ -481,45 +355,7 @@ def _kinds(ready: Ready) -> dict[str, Kind]:
     return {kind: plugins.load("agentnb.steps", kind)() for kind in {action.kind for action in ready.spec.actions().values()}}
 
 
-def _suspend(runtime: Runtime, run: Run, waiting: Suspended) -> None:
-    change = RunChange(run.id, {"status": "waiting", "owner": "", "lease_until": 0.0, "wake_at": waiting.wake_at})
-    event = _identity(run).event("workflow.suspended", "waiting", wake_at=waiting.wake_at)
-    runtime.store.write(event, change, fence=Fence(run.id, run.attempt), sync=True)
-
-
-def _end(runtime: Runtime, run: Run, error: BaseException, milliseconds: float, records: Mapping[str, StepRecord]) -> None:
-    """Write down that it failed, as far as the store can still be written; a run that was taken over is left alone."""
-    status, reason = agent_runs.classified(error)
-    if isinstance(error, AgentNBError):
-        error.run_id = run.id
-    event = _identity(run).event("workflow.failed", status, reason=reason, error=described(error), execution_time_ms=milliseconds)
-    change = RunChange(run.id, {"reason": reason, "error": described(error), **_ended(status, usage_of(records) if records else {})})
-    with suppress(StoreError, LeaseLost):
-        runtime.store.write(event, change, fence=Fence(run.id, run.attempt))
-        _end_children(runtime, records)
-
-
-def _end_children(runtime: Runtime, records: Mapping[str, StepRecord]) -> None:
-    for record in records.values():
-        if record.child and record.status == "cancelled":
-            _end_child(runtime, record)
-
-
-def _ended(status: Status, usage: Mapping[str, Any]) -> dict[str, Any]:
-    return {"status": status, "owner": "", "lease_until": 0.0, "wake_at": 0.0, "ended_at": now(), "usage": usage}
-
-
-def _identity(run: Run) -> Identity:
-    return Identity(run.id, run.name, run.user)
-
-
 def root(runtime: Runtime, run: Run) -> Run:
     """The run that a run is part of; itself where it is part of none that goes on."""
-    above = _maybe(runtime, run.parent) if run.parent else None
-    return root(runtime, above) if above is not None and above.kind == "workflow" and above.status not in FINAL else run
-
-
-def _maybe(runtime: Runtime, run_id: str) -> Run | None:
-    with suppress(AgentNBError):
-        return runtime.store.run(run_id)
-    return None
+    above = runtime.above(run)
+    return root(runtime, above) if above is not None and above.status not in FINAL else run

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from agentnb.ports.store import AgentRecord, Run
+from agentnb.ports.store import AgentRecord
 from agentnb.runtime.runtime import Runtime
 from agentnb.server.pages import Name, Page, PageQuery, cursor_of, pair_of, parts_of
 from agentnb.server.routing import Call, Data
-from agentnb.server.runs import RunPage, page_of
+from agentnb.server.runs import LastRun, RunPage, last_run, page_of
 
 _LAST = 10
 
@@ -19,16 +18,6 @@ class AgentsQuery(PageQuery):
 
     name: Name = ""
     capability: Name = ""
-
-
-class LastRun(Data):
-    """One of an agent's last runs, in brief."""
-
-    id: str
-    status: str
-    reason: str
-    started_at: str
-    duration_ms: float | None
 
 
 class AgentData(Data):
@@ -119,11 +108,5 @@ def _fields(runtime: Runtime, agent: AgentRecord, spec: dict[str, Any]) -> dict[
         "model": spec["model"],
         "instructions": spec["instructions"].strip().partition("\n")[0],
         "tools": [tool["name"] for tool in spec["tools"]],
-        "last_runs": [_last(run) for run in runtime.runs(agent_id=agent.id, limit=_LAST, whole=False)],
+        "last_runs": [last_run(run) for run in runtime.runs(agent_id=agent.id, limit=_LAST, whole=False)],
     }
-
-
-def _last(run: Run) -> LastRun:
-    took = datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.created_at) if run.ended_at else None
-    milliseconds = took.total_seconds() * 1000 if took is not None else None
-    return LastRun(id=run.id, status=run.status, reason=run.reason, started_at=run.created_at, duration_ms=milliseconds)

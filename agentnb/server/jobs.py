@@ -16,27 +16,17 @@ from agentnb.jobs import documents, logs, parameters, schedule
 from agentnb.jobs.catalog import Catalog, folder_of
 from agentnb.jobs.documents import Job
 from agentnb.jobs.spec import JobSpec
-from agentnb.ports.store import FINAL, Firing, FiringStatus, Run
+from agentnb.ports.store import Firing, FiringStatus, Run
 from agentnb.runtime import job_runs
 from agentnb.server.documents import FindingData, finding_data
 from agentnb.server.pages import Page, PageQuery, cursor_of, pair_of, parts_of
 from agentnb.server.routing import Call, Data, Reply, Request
-from agentnb.server.runs import RunData, run_data, run_fields
+from agentnb.server.runs import LastRun, RunData, last_run, run_data, run_fields
 from agentnb.server.spawning import Work
 from agentnb.workflows.documents import Finding
 
 _LAST, _NEXT, _MORE_NEXT = 20, 1, 10
 Starts = Literal["cron", "event", "after", "manual"]
-
-
-class LastJobRun(Data):
-    """A run in a few words; ``duration_ms`` is null while it goes on."""
-
-    id: str
-    status: str
-    reason: str
-    started_at: str
-    duration_ms: float | None
 
 
 class JobData(Data):
@@ -63,7 +53,7 @@ class JobData(Data):
     trigger: str = ""
     timezone: str = ""
     next: list[str] = Field(default_factory=list)
-    last_runs: list[LastJobRun] = Field(default_factory=list)
+    last_runs: list[LastRun] = Field(default_factory=list)
     findings: list[FindingData] = Field(default_factory=list)
 
 
@@ -273,7 +263,7 @@ def _data(call: Call, catalog: Catalog, file: Path, relations: list[Finding], co
         trigger=trigger,
         timezone=spec.schedule.timezone if spec.schedule and spec.schedule.cron else "",
         next=_next(spec, count),
-        last_runs=[_last(run) for run in call.runtime.runs(kind="job", name=job.name, limit=_LAST, whole=False)],
+        last_runs=[last_run(run) for run in call.runtime.runs(kind="job", name=job.name, limit=_LAST, whole=False)],
         findings=findings,
     )
 
@@ -293,13 +283,6 @@ def _next(spec: JobSpec, count: int) -> list[str]:
         return [_moment(at) for at in islice(schedule.times(spec.schedule.cron, spec.schedule.timezone, time.time()), count)]
     except ValueError:
         return []
-
-
-def _last(run: Run) -> LastJobRun:
-    took = None
-    if run.status in FINAL and run.ended_at:
-        took = (datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.created_at)).total_seconds() * 1000
-    return LastJobRun(id=run.id, status=run.status, reason=run.reason, started_at=run.created_at, duration_ms=took)
 
 
 def _run(call: Call, run: Run) -> JobRun:

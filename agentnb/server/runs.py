@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -57,6 +58,16 @@ class RunData(Data):
     error: dict[str, str] | None
     usage: dict[str, Any]
     wake_at: float
+
+
+class LastRun(Data):
+    """A run in a few words; ``duration_ms`` is null while it goes on."""
+
+    id: str
+    status: str
+    reason: str
+    started_at: str
+    duration_ms: float | None
 
 
 class RunPage(Page):
@@ -166,6 +177,13 @@ def run_fields(run: Run) -> dict[str, Any]:
 def run_data(run: Run) -> RunData:
     """A run as it is sent."""
     return RunData(**run_fields(run))
+
+
+def last_run(run: Run) -> LastRun:
+    """A run as the lists of agents and jobs show their last ones."""
+    took = datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.created_at) if run.ended_at else None
+    milliseconds = took.total_seconds() * 1000 if took is not None else None
+    return LastRun(id=run.id, status=run.status, reason=run.reason, started_at=run.created_at, duration_ms=milliseconds)
 
 
 def kept_run(call: Call, run: Run) -> list[Record]:

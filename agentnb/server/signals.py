@@ -9,7 +9,7 @@ from pydantic import Field
 from agentnb.agents.execution import Answer
 from agentnb.errors import ConfigurationError
 from agentnb.ports.store import Run
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import workflow_runs, workflow_signals
 from agentnb.server.pages import Name
 from agentnb.server.routing import Call, Data, Request
 from agentnb.server.runs import RunData, run_data, workflow_run
@@ -54,7 +54,7 @@ def answer(call: Call, run_id: str, body: NewAnswer) -> Told:
         given = Answer("approve" if body.verdict == "approve" else "deny", body.arguments, call.user, body.note)
         return _told(call, run, call.runtime.answer(run.id, body.step_id, given))
     verdict = "reject" if body.verdict == "deny" else body.verdict
-    alone = workflow_runs.answer(call.runtime, run.id, body.step_id, verdict, data=body.data, by=call.user, note=body.note)
+    alone = workflow_signals.answer(call.runtime, run.id, body.step_id, verdict, data=body.data, by=call.user, note=body.note)
     return _told(call, run, alone)
 
 
@@ -64,7 +64,7 @@ def send(call: Call, run_id: str, body: NewSignal) -> Told:
     events = run.spec.events()
     if body.name not in events:
         raise ConfigurationError(f"run {run.id} waits for no event {body.name!r}; its events are: {', '.join(sorted(events)) or 'none'}")
-    return _told(call, call.runtime.store.run(run.id), workflow_runs.send(call.runtime, run.id, body.name, body.data))
+    return _told(call, call.runtime.store.run(run.id), workflow_signals.send(call.runtime, run.id, body.name, body.data))
 
 
 def cancel(call: Call, run_id: str) -> RunData:

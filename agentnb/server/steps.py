@@ -10,7 +10,7 @@ from pydantic import Field
 
 from agentnb.agents.trace import steps_of as agent_steps_of
 from agentnb.ports.store import Event, Run
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import workflow_signals
 from agentnb.runtime.runtime import Runtime
 from agentnb.server.routing import Data
 from agentnb.workflows.trace import steps_of as workflow_steps_of
@@ -82,7 +82,7 @@ def questions_of(runtime: Runtime, run: Run) -> list[QuestionData]:
     if run.kind == "agent":
         return [_approval(run.id, event) for event in runtime.pending(run.id)]
     found = []
-    for owner, record in workflow_runs.pending(runtime, run.id):
+    for owner, record in workflow_signals.pending(runtime, run.id):
         question = record.question or {}
         names = ("kind", "prompt", "verdicts", "form", "shown", "assignee", "asked_at", "due")
         found.append(QuestionData(run_id=owner, step_id=record.id, **{name: question[name] for name in names if question.get(name)}))

@@ -28,7 +28,7 @@ class Presenter(Protocol):
     """A surface with a person in front of it."""
 
     def present_question(self, run_id: str, step: StepRecord) -> None:
-        """Show what ``step.question`` asks, and return at once; the answer comes through ``workflow_runs.answer``."""
+        """Show what ``step.question`` asks, and return at once; the answer comes through ``workflow_signals.answer``."""
         ...
 
 

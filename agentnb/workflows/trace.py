@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from agentnb.ports.store import Event, now
+from agentnb.ports.store import Event, Run, now
 
 _VISIT = re.compile(r"@\d+")
 ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
@@ -78,6 +78,10 @@ class Identity:
     run_id: str
     name: str
     user: str = ""
+
+    @classmethod
+    def of(cls, run: Run) -> Identity:
+        return cls(run.id, run.name, run.user)
 
     def event(self, type_: str, status: str, **data: Any) -> Event:
         """An event of the run itself."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import agentnb as anb
 from agentnb.errors import ExecutionError
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import workflow_runs, workflow_signals
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.testing import memory_store
 from agentnb.workflows.dag import StepError
@@ -123,14 +123,14 @@ async def driven(workflow: anb.Workflow, happenings: dict[str, list[Any]]) -> tu
         run = await workflow_runs.execute(runtime, ready, {}, WorkflowOptions())
         while run.status == "waiting":
             runtime = anb.Runtime(store=store)
-            waiting = workflow_runs.pending(runtime, run.id)
+            waiting = workflow_signals.pending(runtime, run.id)
             if waiting:
-                workflow_runs.answer(runtime, run.id, waiting[0][1].id, next(verdicts))
+                workflow_signals.answer(runtime, run.id, waiting[0][1].id, next(verdicts))
             else:
                 event = next(events, None)
                 if event is None:
                     return [visit["state"] for visit in run.history], "waiting"
-                workflow_runs.send(runtime, run.id, event)
+                workflow_signals.send(runtime, run.id, event)
             run = await workflow_runs.go_on(runtime, store.run(run.id), ready, WorkflowOptions())
         end = run.status
     except ExecutionError as error:

@@ -11,7 +11,7 @@ import pytest
 
 import agentnb as anb
 from agentnb.errors import ConfigurationError, IllegalTransition
-from agentnb.runtime import sweeping, workflow_runs
+from agentnb.runtime import sweeping, workflow_runs, workflow_signals
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.dag import StepError
 from agentnb.workflows.machine import FailedState, NoTransition, TooManyTransitions
@@ -64,7 +64,7 @@ class Person:
     def present_question(self, run_id: str, step: StepRecord) -> None:
         assert step.question is not None
         self.asked.append(step.question["prompt"])
-        workflow_runs.answer(anb.current(), run_id, step.id, self.verdicts.pop(0), note="so")
+        workflow_signals.answer(anb.current(), run_id, step.id, self.verdicts.pop(0), note="so")
 
 
 def states(run: anb.WorkflowRun) -> list[str]:
@@ -98,15 +98,15 @@ async def test_a_review_waits_without_a_process_and_goes_on_where_it_was() -> No
     assert (run.status, [step.id for step in run.waiting]) == ("waiting", ["REVIEW@1"])
     runtime = anb.Runtime()
     assert runtime.get(run.id).owner == ""
-    [(owner, step)] = workflow_runs.pending(runtime, run.id)
+    [(owner, step)] = workflow_signals.pending(runtime, run.id)
     assert (owner, step.question["prompt"]) == (run.id, "Good? Cats, draft 1")  # type: ignore[index]
     with pytest.raises(ConfigurationError, match="must be approve, reject, not 'maybe'"):
-        workflow_runs.answer(runtime, run.id, "REVIEW@1", "maybe")
+        workflow_signals.answer(runtime, run.id, "REVIEW@1", "maybe")
     with pytest.raises(ConfigurationError, match="doesn't wait for 'START'; it waits for: REVIEW@1"):
-        workflow_runs.answer(runtime, run.id, "START", "approve")
-    assert workflow_runs.answer(runtime, run.id, "REVIEW@1", "approve")
+        workflow_signals.answer(runtime, run.id, "START", "approve")
+    assert workflow_signals.answer(runtime, run.id, "REVIEW@1", "approve")
     with pytest.raises(ConfigurationError, match="answered already"):
-        workflow_runs.answer(runtime, run.id, "REVIEW@1", "reject")
+        workflow_signals.answer(runtime, run.id, "REVIEW@1", "reject")
     ended = await workflow_runs.resume(runtime, run.id, WorkflowOptions())
     assert (ended.status, writer.calls, states(ended)[-1]) == ("completed", 1, "COMPLETE")
     with pytest.raises(IllegalTransition, match="nothing to resume"):
@@ -142,13 +142,13 @@ async def test_events_move_it_and_carry_data() -> None:
     runtime = anb.current()
     run = await machine.run()
     assert (run.status, states(run)) == ("waiting", ["OPEN"])
-    assert workflow_runs.send(runtime, run.id, "paid", {"amount": 3})
+    assert workflow_signals.send(runtime, run.id, "paid", {"amount": 3})
     assert (await workflow_runs.resume(runtime, run.id, WorkflowOptions())).status == "waiting"
-    assert workflow_runs.send(runtime, run.id, "paid", {"amount": 12})
+    assert workflow_signals.send(runtime, run.id, "paid", {"amount": 12})
     run = await workflow_runs.resume(runtime, run.id, WorkflowOptions())
     assert (run.status, run.outputs, states(run)) == ("completed", {"paid": 24}, ["OPEN", "THANK", "END"])
     with pytest.raises(IllegalTransition, match="completed already"):
-        workflow_runs.send(runtime, run.id, "paid")
+        workflow_signals.send(runtime, run.id, "paid")
 
 
 def _double(n: int) -> int:
@@ -170,7 +170,7 @@ async def test_an_event_interrupts_the_work_of_a_state() -> None:
     while not anb.current().runs(status="running"):
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
-    workflow_runs.send(anb.current(), anb.current().runs()[0].id, "stop")
+    workflow_signals.send(anb.current(), anb.current().runs()[0].id, "stop")
     run = await task
     assert stopped.is_set()
     assert (run.status, run.steps["WORK@1"].status) == ("completed", "cancelled")
@@ -224,8 +224,8 @@ async def test_a_form_is_checked() -> None:
     run = await workflow.run()
     runtime = anb.current()
     with pytest.raises(ConfigurationError, match=r"doesn't fit its form: grade: 0 is less than the minimum of 1"):
-        workflow_runs.answer(runtime, run.id, "ask", "approve", data={"grade": 0})
-    workflow_runs.answer(runtime, run.id, "ask", "approve", data={"grade": 2}, by="ann")
+        workflow_signals.answer(runtime, run.id, "ask", "approve", data={"grade": 0})
+    workflow_signals.answer(runtime, run.id, "ask", "approve", data={"grade": 2}, by="ann")
     ended = await workflow_runs.resume(runtime, run.id, WorkflowOptions())
     assert ended.outputs == {"g": 2}
     answered = next(event for event in runtime.events(run.id) if event.type == "workflow.step_answered")
@@ -238,9 +238,9 @@ async def test_a_question_of_a_sub_workflow_reaches_its_run() -> None:
     run = await outer.run()
     assert run.status == "waiting"
     runtime = anb.Runtime()
-    [(owner, _)] = workflow_runs.pending(runtime, run.id)
+    [(owner, _)] = workflow_signals.pending(runtime, run.id)
     assert owner == run.steps["sub"].child
-    assert workflow_runs.answer(runtime, run.id, "ask", "approve")
+    assert workflow_signals.answer(runtime, run.id, "ask", "approve")
     ended = await workflow_runs.resume(runtime, owner, WorkflowOptions())
     assert (ended.id, ended.status, ended.outputs) == (run.id, "completed", {"ok": True})
 
@@ -258,11 +258,11 @@ async def test_a_tool_that_needs_an_approval_asks(tmp_path: Path) -> None:
     workflow = anb.Workflow("w").add("pay", tool=pay, input={"amount": 5})
     run = await workflow.run()
     assert (run.status, done.exists(), run.waiting[0].question["kind"]) == ("waiting", False, "approval")  # type: ignore[index]
-    workflow_runs.answer(anb.current(), run.id, "pay", "approve")
+    workflow_signals.answer(anb.current(), run.id, "pay", "approve")
     assert (await workflow_runs.resume(anb.current(), run.id, WorkflowOptions())).status == "completed"
     assert done.read_text() == "5"
     run = await workflow.run()
-    workflow_runs.answer(anb.current(), run.id, "pay", "reject", note="too much")
+    workflow_signals.answer(anb.current(), run.id, "pay", "reject", note="too much")
     with pytest.raises(StepError, match="rejected the call of pay: too much"):
         await workflow_runs.resume(anb.current(), run.id, WorkflowOptions())
     assert done.read_text() == "5"

@@ -14,7 +14,7 @@ import pytest
 
 import agentnb as anb
 from agentnb.errors import LeaseLost, StoreError
-from agentnb.runtime import sweeping, workflow_runs
+from agentnb.runtime import sweeping, workflow_runs, workflow_signals
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.trace import StepRecord, steps_of
 
@@ -88,7 +88,7 @@ class Decider:
         assert step.question is not None
         assert step.question["kind"] == "interrupted"
         self.asked[run_id, step.id] += 1
-        workflow_runs.answer(anb.current(), run_id, step.id, self.verdict)
+        workflow_signals.answer(anb.current(), run_id, step.id, self.verdict)
 
 
 def log_of(place: Path) -> Counter[tuple[str, str]]:
@@ -140,7 +140,7 @@ async def test_a_step_in_flight_waits_for_a_decision(place: Path) -> None:
     assert (runtime.get(run.id).status, runtime.get(run.id).reason) == ("failed", "lost")
     waiting = await workflow_runs.resume(runtime, run.id, WorkflowOptions())
     assert (waiting.status, waiting.waiting[0].question["kind"]) == ("waiting", "interrupted")  # type: ignore[index]
-    assert workflow_runs.answer(runtime, run.id, "s", "skip")
+    assert workflow_signals.answer(runtime, run.id, "s", "skip")
     ended = await workflow_runs.resume(runtime, run.id, WorkflowOptions())
     assert (ended.status, ended.outputs, log_of(place)["r", "s"]) == ("completed", {"s": "skipped"}, 1)
 
@@ -150,7 +150,7 @@ async def test_two_processes_resume_one_run(place: Path) -> None:
         'name: one\nsteps: {q: {human: {prompt: "?"}}, s: {tool: "python:crash_steps.work", input: {name: s, run: r}, needs: [q]}}\n'
     )
     run = await anb.Workflow.load(place / "flow.yaml").run()
-    workflow_runs.answer(anb.current(), run.id, "q", "approve")
+    workflow_signals.answer(anb.current(), run.id, "q", "approve")
     program = f"import asyncio, agentnb as a; print(asyncio.run(a.resume({run.id!r})).status)"
     processes = [
         subprocess.Popen([sys.executable, "-c", program], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -182,7 +182,7 @@ async def test_a_waiting_run_can_be_cancelled_without_a_process(place: Path) -> 
     runtime = anb.current()
     assert runtime.cancel(run.id).status == "cancelled"
     assert runtime.get(run.steps["sub"].child).status == "cancelled"
-    assert workflow_runs.pending(runtime, run.id) == []
+    assert workflow_signals.pending(runtime, run.id) == []
 
 
 async def test_a_full_disk_loses_nothing(place: Path) -> None:

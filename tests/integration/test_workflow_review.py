@@ -17,7 +17,7 @@ import agentnb as anb
 from agentnb.cli.execution import waits
 from agentnb.errors import ConfigurationError, ExecutionCancelled, IllegalTransition, StoreError
 from agentnb.ports.store import FINAL, Event, Signal
-from agentnb.runtime import sweeping, workflow_runs
+from agentnb.runtime import sweeping, workflow_runs, workflow_signals
 from agentnb.runtime.watch import ActiveRun
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.dag import StepError
@@ -67,7 +67,7 @@ async def killed(workflow: anb.Workflow, at: Callable[[Event], bool], send: str 
         if send:
             while not any(event.type == "workflow.step_started" for event in runtime.events()):
                 await asyncio.sleep(0.005)
-            workflow_runs.send(runtime, runtime.runs()[0].id, send)
+            workflow_signals.send(runtime, runtime.runs()[0].id, send)
         with suppress(StoreError):
             await task
     finally:
@@ -115,12 +115,12 @@ async def test_an_event_is_taken_once() -> None:
     runtime = anb.current()
     run = await flow.run()
     for amount in (3, 12):
-        workflow_runs.send(runtime, run.id, "paid", {"n": amount})
+        workflow_signals.send(runtime, run.id, "paid", {"n": amount})
         run = await workflow_runs.resume(runtime, run.id, OPTIONS)
     assert states(run) == ["OPEN", "PAID"]
     run = await workflow_runs.resume(runtime, run.id, OPTIONS)
     assert (run.status, states(run)) == ("waiting", ["OPEN", "PAID"])
-    workflow_runs.send(runtime, run.id, "paid", {"n": 1})
+    workflow_signals.send(runtime, run.id, "paid", {"n": 1})
     assert (await workflow_runs.resume(runtime, run.id, OPTIONS)).status == "completed"
 
 
@@ -184,7 +184,7 @@ async def test_what_a_run_is_told_while_it_is_let_go_of_is_not_lost(heard: bool)
             runtime.store.write = write  # type: ignore[method-assign]
             other = anb.Runtime()
             asking = other.runs(name="inner")[0].id
-            workflow_runs.answer(other, asking, "ask", "approve")
+            workflow_signals.answer(other, asking, "ask", "approve")
             other.close()
             if heard:
                 assert runtime.watch.deliver(asking)
@@ -226,13 +226,13 @@ async def test_an_answer_is_for_one_of_several_sub_workflows_that_ask_the_same()
     outer.add("each", workflow=inner, for_each=[1, 2], input={"n": "${item}"})
     runtime = anb.current()
     run = await outer.run()
-    first, second = (owner for owner, _ in workflow_runs.pending(runtime, run.id))
+    first, second = (owner for owner, _ in workflow_signals.pending(runtime, run.id))
     with pytest.raises(ConfigurationError, match=f"name the one that is meant: {first}, {second}"):
-        workflow_runs.answer(runtime, run.id, "ask", "approve")
+        workflow_signals.answer(runtime, run.id, "ask", "approve")
     assert [wait["command"].split()[3] for wait in waits(runtime, run)] == [first, second]
-    workflow_runs.answer(runtime, second, "ask", "approve", by="Eve")
+    workflow_signals.answer(runtime, second, "ask", "approve", by="Eve")
     run = await workflow_runs.resume(runtime, run.id, OPTIONS)
-    workflow_runs.answer(runtime, run.id, "ask", "approve", by="Ada")
+    workflow_signals.answer(runtime, run.id, "ask", "approve", by="Ada")
     run = await workflow_runs.resume(runtime, run.id, OPTIONS)
     assert run.outputs == {"by": [{"by": "Ada"}, {"by": "Eve"}]}
     assert run.steps["each"].duration_ms >= run.steps["each[1]"].duration_ms
@@ -242,7 +242,7 @@ async def test_an_answer_whose_giver_dies_is_acted_on_by_a_sweep() -> None:
     inner = anb.Workflow("inner").add("ask", human={"prompt": "?"})
     runtime = anb.current()
     run = await anb.Workflow("outer").add("sub", workflow=inner).run()
-    assert workflow_runs.answer(runtime, run.id, "ask", "approve")
+    assert workflow_signals.answer(runtime, run.id, "ask", "approve")
     assert await sweeping.sweep(runtime, OPTIONS) == []
     let_time_pass(6)
     assert await sweeping.sweep(runtime, OPTIONS) == [run.id]
@@ -327,7 +327,7 @@ async def test_both_time_outs_stand_still_while_somebody_is_asked() -> None:
 
     class Slow:
         def present_question(self, run_id: str, step: Any) -> None:
-            asyncio.get_running_loop().call_later(0.2, workflow_runs.answer, anb.current(), run_id, step.id, "approve")
+            asyncio.get_running_loop().call_later(0.2, workflow_signals.answer, anb.current(), run_id, step.id, "approve")
 
     flow = anb.Workflow("w", outputs={"x": "${steps.pay.output}"}).add("pay", tool=pay, timeout={"attempt": "100ms", "step": "100ms"})
     assert (await flow.run(presenter=Slow())).outputs == {"x": "paid"}
@@ -448,10 +448,10 @@ async def lived_through(deaths: int) -> tuple[Any, int]:
                 await (workflow_runs.resume(runtime, run_id, OPTIONS) if run_id else everything().run())
             run_id = run_id or runtime.runs()[0].id
             with suppress(StoreError, ConfigurationError, IllegalTransition):
-                for owner, step in workflow_runs.pending(runtime, run_id):
-                    workflow_runs.answer(runtime, owner, step.id, "approve")
+                for owner, step in workflow_signals.pending(runtime, run_id):
+                    workflow_signals.answer(runtime, owner, step.id, "approve")
                 if not dead and not any(signal.name == "event:go" for signal in runtime.store.signals(run_id)):
-                    workflow_runs.send(runtime, run_id, "go")
+                    workflow_signals.send(runtime, run_id, "go")
     finally:
         runtime.store.write = write  # type: ignore[method-assign]
     run = workflow_runs.get(runtime, run_id)

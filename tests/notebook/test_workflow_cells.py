@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 import agentnb as anb
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import workflow_runs, workflow_signals
 from tests.notebook.test_kernel import TOOLS, Kernel, Reply, call, script
 from tests.notebook.test_kernel import press as approve
 from tests.notebook.test_terminal import cell
@@ -246,7 +246,7 @@ def test_without_a_user_it_waits_and_says_how_to_go_on(kernel: Kernel) -> None:
     assert f"%agentnb show {run.id}" in reply.html[-1]
     assert "<b>you</b>" not in reply.html[-1]
     assert f"%agentnb show {run.id}" in reply.of("update_display_data")[-1]["data"]["text/plain"]
-    assert workflow_runs.answer(anb.current(), run.id, "review", "approve", data={"stars": 4}, note="well")
+    assert workflow_signals.answer(anb.current(), run.id, "review", "approve", data={"stars": 4}, note="well")
     resumed = kernel.run(f"%agentnb resume {run.id}")
     assert 'data-status="completed"' in resumed.html[-1]
     assert last().outputs == {"stars": 4, "by": "well"}
@@ -309,7 +309,7 @@ def test_a_graph_of_a_run_of_another_process(kernel: Kernel) -> None:
     assert run.status == "waiting"
     _, state = widget(kernel.collect(kernel.send(f"%agentnb graph {run.id}", allow_stdin=True)))
     assert state["state"]["steps"]["review"]["status"] == "waiting"
-    workflow_runs.answer(anb.current(), run.id, "review", "approve", data={"stars": 2})
+    workflow_signals.answer(anb.current(), run.id, "review", "approve", data={"stars": 2})
     assert run_to_end(run.id).status == "completed"
     for content in messages(kernel):
         if content.get("changes", {}).get("run", {}).get("status") == "completed":

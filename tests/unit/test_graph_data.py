@@ -9,7 +9,7 @@ import pytest
 
 import agentnb as anb
 from agentnb.errors import AgentNBError
-from agentnb.runtime import workflow_runs
+from agentnb.runtime import workflow_runs, workflow_signals
 from agentnb.runtime.graphs.details import details
 from agentnb.runtime.graphs.drawing import of_definition, of_workflow
 from agentnb.runtime.graphs.following import Following
@@ -88,7 +88,7 @@ async def test_a_run_is_drawn_from_what_it_pinned_and_followed_into_its_sub_work
     assert found["question"]["form"] == FORM
     assert found["question"]["prompt"] == "Is it right?"
     assert found["run"] == state["steps"]["sub"]["child"]
-    workflow_runs.answer(flow.runtime, found["run"], found["step"], "approve", data={"city": "Rome"})
+    workflow_signals.answer(flow.runtime, found["run"], found["step"], "approve", data={"city": "Rome"})
     await workflow_runs.resume(flow.runtime, run.id, workflow_runs.WorkflowOptions())
     changes = following.changes()
     assert changes["run"]["status"] == "completed"
@@ -131,7 +131,7 @@ async def test_a_state_machines_way() -> None:
     assert [part["id"] for part in details(flow.runtime, following, "A")["parts"]] == ["A@1", "A@2", "A@3"]
     assert details(flow.runtime, following, "A")["step"] == "A@3"
     assert details(flow.runtime, following, "C") == {"path": "C", "part": "", "run": run.id, "parts": [], "count": 0, "status": "queued"}
-    workflow_runs.answer(flow.runtime, run.id, "B@1", "approve")
+    workflow_signals.answer(flow.runtime, run.id, "B@1", "approve")
     await workflow_runs.resume(flow.runtime, run.id, workflow_runs.WorkflowOptions())
     changes = following.changes()
     assert changes["current"] == []

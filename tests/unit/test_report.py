@@ -11,7 +11,7 @@ import pytest
 import agentnb as anb
 from agentnb import secrets
 from agentnb.errors import AgentNBError
-from agentnb.runtime import shown, workflow_runs
+from agentnb.runtime import shown, workflow_runs, workflow_signals
 from agentnb.runtime.runtime import Runtime
 from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.testing import MODEL, scripted_runtime
@@ -171,13 +171,13 @@ async def test_a_state_machine_says_where_it_was_and_what_it_waits_for(runtime: 
     assert (wait.step, wait.kind, wait.prompt) == ("REVIEW@1", "human", "Good?")
     assert wait.command == f"agentnb runs signal {run.id} REVIEW@1 approve|reject"
 
-    workflow_runs.answer(runtime, run.id, "REVIEW@1", "approve")
+    workflow_signals.answer(runtime, run.id, "REVIEW@1", "approve")
     report = (await anb.resume(run.id, runtime=runtime, attended=False)).report()
     assert [(wait.kind, wait.step) for wait in report.waits] == [("event", "PAY"), ("timer", "PAY")]
     assert report.waits[0].command == f"agentnb runs signal {run.id} paid --data JSON"
     assert report.waits[1].due
 
-    workflow_runs.send(runtime, run.id, "paid", {"n": 1})
+    workflow_signals.send(runtime, run.id, "paid", {"n": 1})
     report = (await anb.resume(run.id, runtime=runtime, attended=False)).report()
     assert (report.status, report.waits) == ("completed", ())
     assert (report.states[-1].state, report.states[-1].event) == ("DONE", "paid")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from dataclasses import asdict
 from typing import Annotated
@@ -26,14 +28,28 @@ def list_models(as_json: Json = False) -> None:
 
 
 @app.command()
-def pull(name: Name, as_json: Json = False) -> None:
+def pull(
+    name: Name, as_json: Json = False, lines: Annotated[bool, typer.Option("--lines", help="Say how far it is, in lines of JSON.")] = False
+) -> None:
     """Fetch a model onto this machine and check it; nothing is fetched twice."""
     with exit_codes(as_json=as_json):
-        info = current().models.pull(name, lambda *_: None) if as_json else pull_with_progress(current(), name)
-        if as_json:
-            put(asdict(info))
+        if lines:
+            current().models.pull(name, _line)
+        elif as_json:
+            put(asdict(current().models.pull(name, lambda *_: None)))
         else:
+            info = pull_with_progress(current(), name)
             sys.stdout.write(f"{info.name} is in {info.path}\n")
+
+
+def _line(task: str, done: int, total: int) -> None:
+    """Say how far a model is; where nobody reads that any more, it isn't wanted any more."""
+    try:
+        sys.stdout.write(json.dumps({"task": task, "done": done, "total": total}) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that nothing is left to be written at the end
+        raise KeyboardInterrupt from None
 
 
 @app.command()

@@ -21,7 +21,7 @@ class PullData(Data):
     """
 
     model: str
-    status: Literal["running", "completed", "failed"]
+    status: Literal["running", "completed", "failed", "cancelled"]
     task: str
     done: int
     total: int
@@ -55,7 +55,7 @@ class Models(Data):
 
 
 class NewPull(Request):
-    """Which model is to be fetched.
+    """Which model is to be fetched, or no longer.
 
     Attributes:
         model: ``provider:model``, as it is listed; a name without a provider is one of ``openvino``.
@@ -71,11 +71,23 @@ def list_(call: Call) -> Models:
 
 def pull(call: Call, body: NewPull) -> Reply[PullData]:
     """Fetch a model onto the server's machine; the list of models says how far that is."""
-    name = body.model if ":" in body.model else f"openvino:{body.model}"
+    name = _full(body.model)
     found = next((info for info in call.runtime.models.catalog() if info.name == name), None)
     if found is None:
         raise UnknownModel(f"no provider lists {name!r}: GET /models shows those that are known")
     return Reply(PullData.model_validate(call.service.pulls.start(found)), location="/models")
+
+
+def cancel(call: Call, body: NewPull) -> PullData:
+    """Stop fetching a model; nothing of it is kept. One that was fetched stays."""
+    found = call.service.pulls.cancel(_full(body.model))
+    if found is None:
+        raise UnknownModel(f"{body.model!r} is not being fetched: GET /models shows what is")
+    return PullData.model_validate(found)
+
+
+def _full(name: str) -> str:
+    return name if ":" in name else f"openvino:{name}"
 
 
 def _data(call: Call, info: ModelInfo) -> ModelData:

@@ -74,4 +74,5 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/runs/{run_id}/log", "read", "jobs", jobs.log),
     Route("GET", "/models", "read", "models", models.list_),
     Route("POST", "/models/pull", "execute", "models", models.pull, status=202),
+    Route("POST", "/models/pull/cancel", "execute", "models", models.cancel),
 )

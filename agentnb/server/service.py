@@ -58,7 +58,7 @@ class Service:
 
     @cached_property
     def pulls(self) -> Pulls:
-        return Pulls(self.runtime)
+        return Pulls(self.root, self.spawner.environment())
 
     async def start(self) -> None:
         """Begin, where that wasn't done yet.

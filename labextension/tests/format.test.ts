@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { ago, change, clock, compact, count, duration, left, money, plural, shortId } from '../src/format';
+import { ago, change, clock, compact, count, duration, left, megabytes, money, plural, shortId } from '../src/format';
 
 describe('duration', () => {
   it.each([
@@ -16,6 +16,10 @@ describe('duration', () => {
   ])('%d ms is %j', (milliseconds, text) => {
     expect(duration(milliseconds)).toBe(text);
   });
+});
+
+it('says the size of a download', () => {
+  expect(megabytes(92_871_040)).toBe('93 MB');
 });
 
 describe('count', () => {

@@ -9,7 +9,7 @@ import { EMPTY, merged, secondLine, spoken } from '../src/graph/state';
 import { asking, counts, elapsed, statusWord } from '../src/graph/status';
 import { ticks } from '../src/graph/Timeline';
 import type { GraphData, GraphNode, GraphState, NodeState } from '../src/graph/types';
-import { neighbour } from '../src/graph/walk';
+import { neighbour, nextLine } from '../src/graph/walk';
 
 function node(id: string, x: number, y: number, more: Partial<GraphNode> = {}): GraphNode {
   return { id, title: id, kind: 'tool', detail: `tool ${id}`, hint: '', x, y, width: 100, height: 40, ...more };
@@ -223,6 +223,20 @@ describe('arrow keys', () => {
     ['d', 'right', 'd'],
   ])('from %s go %s to %s', (from, direction, to) => {
     expect(neighbour(graph, from, direction)).toBe(to);
+  });
+});
+
+describe('the lines of a step', () => {
+  const graph = placed(DATA, new Set());
+  it('are gone through in a circle, those that leave it first', () => {
+    const seen = ['s→d', 'a→s', 's→d'];
+    expect([nextLine(graph, 's', ''), nextLine(graph, 's', 's→d'), nextLine(graph, 's', 'a→s')]).toEqual(seen);
+    expect(nextLine(graph, 's', 's→d', -1)).toBe('a→s');
+  });
+
+  it('are all lines where no step is chosen', () => {
+    expect(nextLine(graph, '', '')).toBe(graph.edges[0]?.path);
+    expect(nextLine({ ...graph, edges: [] }, 's', '')).toBe('');
   });
 });
 

@@ -5,6 +5,7 @@ import { Agent, AgentPage, Run } from '../api/types';
 import { plural } from '../format';
 import { useLive, useLoaded } from '../live/hooks';
 import { isFinal, newestFirst, tookMs } from '../live/runs';
+import { ModelOffer } from '../models/ModelOffer';
 import { useMay } from '../panels/me';
 import { PanelProps } from '../panels/registry';
 import { useServices } from '../panels/services';
@@ -66,6 +67,7 @@ export function AgentsPanel({ args, keep }: PanelProps): JSX.Element {
         <span className="agentnb-muted agentnb-figure">{value ? plural(shown.length, 'agent') : ''}</span>
       </div>
       {problem && <Trouble problem={problem} onRetry={reload} />}
+      {!problem && <ModelOffer name="" />}
       {value ? (
         shown.length ? (
           <div className="agentnb-cards">

@@ -4,6 +4,7 @@ import { asProblem, part, Problem } from '../api/client';
 import { Agent, Run, RunPage } from '../api/types';
 import { useLive, useLoaded } from '../live/hooks';
 import { isFinal, newestFirst } from '../live/runs';
+import { ModelOffer } from '../models/ModelOffer';
 import { useMay } from '../panels/me';
 import { PanelProps } from '../panels/registry';
 import { useServices } from '../panels/services';
@@ -62,6 +63,7 @@ export function ChatPanel({ args, rename }: PanelProps): JSX.Element {
           </Empty>
         )}
       </div>
+      <ModelOffer name={agent?.model ?? null} />
       <Composer
         agent={agent}
         session={session}

@@ -270,3 +270,27 @@ export interface Firing {
   run_id: string;
   note: string;
 }
+
+/** How far the fetching of a model is. */
+export interface ModelPull {
+  model: string;
+  status: 'running' | 'completed' | 'failed' | 'cancelled';
+  task: string;
+  /** Bytes, of `total`; 0 of 0 where that is unknown. */
+  done: number;
+  total: number;
+  problem: string;
+}
+
+/** A model that a provider knows of. */
+export interface Model {
+  name: string;
+  description: string;
+  licence: string;
+  /** Bytes. */
+  size: number;
+  installed: boolean;
+  /** Whether agents that name none use it. */
+  default: boolean;
+  pull: ModelPull | null;
+}

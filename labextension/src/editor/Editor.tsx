@@ -151,7 +151,8 @@ export function Editor({ store }: { store: EditorStore }): JSX.Element {
     } else if (event.key === 'Delete' || event.key === 'Backspace') {
       removeChosen(store);
     } else if (event.key === 'Enter' && (event.target as Element).matches('.agentnb-flow-canvas')) {
-      event.currentTarget.querySelector<HTMLElement>('.agentnb-form input')?.focus();
+      const within = edge ? '.agentnb-editor-edgetools button:enabled' : '.agentnb-form input';
+      event.currentTarget.querySelector<HTMLElement>(within)?.focus();
     } else {
       return;
     }
@@ -223,7 +224,7 @@ export function Editor({ store }: { store: EditorStore }): JSX.Element {
                     onViewport={moved => !isEmpty && setViewport(moved)}
                     onFold={commands.fold}
                     onSearch={() => !readOnly && !stale && setMenu(here)}
-                    activeId={selected ? commands.idOf(selected) : undefined}
+                    activeId={selected || chosenEdge ? commands.idOf(selected || (chosenEdge?.path ?? '')) : undefined}
                     {...(stale ? {} : { editing })}
                   >
                     {chosenEdge && !runId && (

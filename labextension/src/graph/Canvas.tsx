@@ -25,8 +25,8 @@ import { Sign } from './icons';
 import { LiveContext } from './live';
 import { Overview, OVERVIEW_NODES, OVERVIEW_ZOOM } from './Overview';
 import { StepNode, type StepNodeType } from './node';
-import type { Placed, PlacedNode } from './place';
-import { neighbour, type Direction } from './walk';
+import type { Placed, PlacedEdge, PlacedNode } from './place';
+import { neighbour, nextLine, type Direction } from './walk';
 
 const NO_NODES: StepNodeType[] = [];
 const NO_EDGES: LineEdgeType[] = [];
@@ -92,7 +92,7 @@ function Flow({
 
   const show = useCallback(
     (path: string) => {
-      const box = graph.nodes.find(one => one.path === path);
+      const box = graph.nodes.find(one => one.path === path) ?? boxOf(graph.edges.find(one => one.path === path));
       if (box && host.current) {
         const { x, y, zoom } = flow.getViewport();
         const { clientWidth, clientHeight } = host.current;
@@ -110,19 +110,31 @@ function Flow({
     [flow, graph],
   );
 
+  const chosen = editing?.edge ?? '';
+  const line = graph.edges.find(one => one.path === chosen);
+  const around = useRef(''); // the step whose lines are gone through
   useEffect(() => {
-    if (selected) {
-      show(selected);
+    if (selected || chosen) {
+      around.current = selected || around.current;
+      show(selected || chosen);
     }
-  }, [selected, show]);
+  }, [selected, chosen, show]);
 
   const onKeyDown = (event: KeyboardEvent): void => {
     const direction = KEYS[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) {
       return;
     }
-    if (direction) {
+    if (line && direction) {
+      if (direction === 'left' || direction === 'right') {
+        onSelect(direction === 'left' ? line.source : line.target);
+      } else {
+        editing?.onEdge(nextLine(graph, around.current, chosen, direction === 'up' ? -1 : 1));
+      }
+    } else if (direction) {
       onSelect(neighbour(graph, live.selected, direction));
+    } else if (event.key === 'l' && editing) {
+      editing.onEdge(nextLine(graph, around.current, chosen));
     } else if (event.key === '+' || event.key === '=') {
       void flow.zoomIn({ duration: 0 });
     } else if (event.key === '-') {
@@ -147,7 +159,11 @@ function Flow({
       data-testid="graph-canvas"
       role="listbox"
       tabIndex={0}
-      aria-label={`Graph of ${name}. Arrow keys go from step to step, plus and minus zoom, 0 shows all, slash searches, space unfolds.`}
+      aria-label={`Graph of ${name}. Arrow keys go from step to step, plus and minus zoom, 0 shows all, ${
+        editing
+          ? 'L goes to the lines of a step, slash adds a step, delete removes what is chosen.'
+          : 'slash searches, space unfolds.'
+      }`}
       aria-activedescendant={activeId}
       onKeyDown={onKeyDown}
       {...drops}
@@ -297,6 +313,16 @@ function loopsOf(graph: Placed): LineEdgeType[] {
         },
       };
     });
+}
+
+/** What a line takes up. */
+function boxOf(edge: PlacedEdge | undefined): { x: number; y: number; width: number; height: number } | undefined {
+  if (!edge?.points.length) {
+    return undefined;
+  }
+  const [xs, ys] = [edge.points.map(([x]) => x), edge.points.map(([, y]) => y)];
+  const [x, y] = [Math.min(...xs), Math.min(...ys)];
+  return { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y };
 }
 
 /** All of the graph, however small it becomes. */

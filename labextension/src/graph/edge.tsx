@@ -5,6 +5,7 @@ import { curve, head, loop } from './curve';
 import { EditingContext } from './editing';
 import { numbers } from './format';
 import { useLive, type Live } from './live';
+import { Commands } from './node';
 import type { PlacedEdge } from './place';
 
 export interface LineData extends Record<string, unknown> {
@@ -21,6 +22,7 @@ export const LineEdge = memo(function LineEdge({ data }: EdgeProps<LineEdgeType>
   const kind = useLive(useCallback((live: Live) => (found ? kindOf(live, found) : ''), [found]));
   const taken = useLive(useCallback((live: Live) => (found ? live.state.taken[found.path] : undefined), [found]));
   const editing = useContext(EditingContext);
+  const { idOf } = useContext(Commands);
   if (!found) {
     return null;
   }
@@ -34,6 +36,12 @@ export const LineEdge = memo(function LineEdge({ data }: EdgeProps<LineEdgeType>
     .join(' · ');
   return (
     <g
+      {...(editing && {
+        id: idOf(found.path),
+        role: 'option',
+        'aria-selected': editing.edge === found.path,
+        'aria-label': `Line from ${found.source} to ${found.target}${label && `, ${label}`}`,
+      })}
       className={`agentnb-flow-edge ${kind} ${editing?.edge === found.path ? 'agentnb-flow-edge-selected' : ''}`}
       data-testid={`edge:${found.path}`}
       data-taken={taken?.join(' ') ?? ''}

@@ -19,6 +19,20 @@ export function neighbour(graph: Placed, path: string, direction: Direction): st
   return nearest(from, along.length ? along : others, direction)?.path ?? path;
 }
 
+/**
+ * The line that comes next among those of a node, first those that leave it; among all where there is none of that name or it has no lines.
+ *
+ * @param line - The line to go on from; the first one where it is none of them.
+ * @param by - 1, or -1 for the one before.
+ */
+export function nextLine(graph: Placed, path: string, line: string, by = 1): string {
+  const leaving = graph.edges.filter(edge => edge.source === path);
+  const arriving = graph.edges.filter(edge => edge.target === path && edge.source !== path);
+  const lines = leaving.length + arriving.length ? [...leaving, ...arriving] : graph.edges;
+  const place = lines.findIndex(edge => edge.path === line);
+  return lines.at(place < 0 ? 0 : (place + by) % lines.length)?.path ?? '';
+}
+
 function isThere(from: PlacedNode, box: PlacedNode, direction: Direction): boolean {
   const [dx, dy] = [middle(box)[0] - middle(from)[0], middle(box)[1] - middle(from)[1]];
   switch (direction) {

@@ -13,11 +13,13 @@ export interface PanelSettings {
   runsFilter: string;
   /** Whether a notification says that a run waits for an answer. */
   notify: boolean;
+  /** Whether a notification says that a run has failed. */
+  notifyFailed: boolean;
   /** Whether the status bar says how many runs go on. */
   statusBar: boolean;
 }
 
-export const DEFAULT_SETTINGS: PanelSettings = { runsFilter: '', notify: true, statusBar: true };
+export const DEFAULT_SETTINGS: PanelSettings = { runsFilter: '', notify: true, notifyFailed: true, statusBar: true };
 
 /** What every panel works with. */
 export class Services {

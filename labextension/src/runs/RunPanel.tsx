@@ -133,6 +133,8 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
   const begun = (made: Run): void => open('run', { run: made.id, name: made.name });
   const ended = isFinal(run.status);
   const lost = run.reason === 'lost';
+  const failed = run.status === 'failed' || run.status === 'cancelled';
+  const canResume = lost || (run.kind === 'job' ? failed : detail.resumable && run.status !== 'waiting');
   const refused = 'The server’s authorizer refuses this to you';
   return (
     <header className="agentnb-run-header">
@@ -140,12 +142,18 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
         <Status name={run.status} note={run.reason === run.status || run.reason === 'error' ? '' : run.reason} />
         <h2 title={run.name}>{run.name}</h2>
         <span className="agentnb-space" />
-        {(detail.resumable || lost) && (
+        {canResume && (
           <Button
             small
             minimal
             disabled={busy || !mayChange}
-            title={mayChange ? 'Go on after its last finished step' : refused}
+            title={
+              !mayChange
+                ? refused
+                : run.kind === 'job'
+                  ? 'Run it again: what its agents and workflows had finished is taken over'
+                  : 'Go on after its last finished step'
+            }
             onClick={() => act(resumeRun(client, live, run.id, begun))}
             data-testid="agentnb-resume"
           >

@@ -53,7 +53,15 @@ class MissingKey(ConfigurationError):
 
 
 class UnknownModel(ConfigurationError):
-    """No provider has a model of that name."""
+    """No provider has a model of that name.
+
+    Attributes:
+        fetch: The full name of the model that has to be fetched; empty where that is no mend.
+    """
+
+    def __init__(self, message: str, fetch: str = "") -> None:
+        super().__init__(message)
+        self.fetch = fetch
 
 
 class UnknownName(ConfigurationError):

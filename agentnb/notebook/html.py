@@ -60,12 +60,17 @@ def actions(text: str, prompt: str) -> str:
     return f'<div class="agentnb-actions">{copy}{cell}</div>'
 
 
-def card(kind: str, title: str, body: str, detail: str = "") -> str:
-    """An error, a refusal or a notice; ``detail`` is folded."""
+def fetch(model: str) -> str:
+    """A button that fetches a model."""
+    return f'<div class="agentnb-actions"><button class="agentnb-action" data-agentnb-fetch="{escape(model)}">Fetch it</button></div>'
+
+
+def card(kind: str, title: str, body: str, detail: str = "", buttons: str = "") -> str:
+    """An error, a refusal or a notice; ``detail`` is folded, ``buttons`` are HTML already."""
     folded = f"<details><summary>Traceback</summary><pre>{escape(detail)}</pre></details>" if detail else ""
     return (
         f'<div class="agentnb-card" data-kind="{kind}" role="{"alert" if kind in ("error", "refusal") else "note"}">'
-        f'<div class="agentnb-card-title"><strong>{escape(title)}</strong></div><div>{escape(body)}</div>{folded}</div>'
+        f'<div class="agentnb-card-title"><strong>{escape(title)}</strong></div><div>{escape(body)}</div>{buttons}{folded}</div>'
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from agentnb.agents.execution import Update
 from agentnb.agents.trace import Step
-from agentnb.errors import PolicyDenied
+from agentnb.errors import PolicyDenied, UnknownModel
 from agentnb.notebook import html
 from agentnb.notebook.formats import duration, printable, usage_line
 from agentnb.runtime.results import AgentResult
@@ -204,4 +204,5 @@ def failure(error: BaseException) -> str:
     """An error as a card; a refusal looks like one."""
     kind, title = ("refusal", "Refused") if isinstance(error, PolicyDenied) else ("error", type(error).__name__)
     detail = "".join(traceback.format_exception(error))
-    return html.card(kind, title, str(error), detail)
+    buttons = html.fetch(error.fetch) if isinstance(error, UnknownModel) and error.fetch else ""
+    return html.card(kind, title, str(error), detail, buttons)

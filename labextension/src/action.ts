@@ -1,8 +1,12 @@
 /** What a button in an output asks for; `text` is null where the text is that of the element around it. */
-export type Action = { kind: 'copy'; text: string | null } | { kind: 'cell'; source: string } | { kind: 'stop' };
+export type Action =
+  | { kind: 'copy'; text: string | null }
+  | { kind: 'cell'; source: string }
+  | { kind: 'fetch'; model: string }
+  | { kind: 'stop' };
 
 /** The buttons in outputs that the extension answers. */
-export const ACTION_BUTTONS = 'button[data-agentnb-copy], button[data-agentnb-cell], button[data-agentnb-stop]';
+export const ACTION_BUTTONS = ['copy', 'cell', 'fetch', 'stop'].map(kind => `button[data-agentnb-${kind}]`).join();
 
 /**
  * Reads what a button asks for from its `data-agentnb-*` attributes.
@@ -17,6 +21,9 @@ export function actionOf(dataset: Readonly<Record<string, string | undefined>>):
   }
   if (dataset.agentnbCell !== undefined) {
     return { kind: 'cell', source: dataset.agentnbCell };
+  }
+  if (dataset.agentnbFetch) {
+    return { kind: 'fetch', model: dataset.agentnbFetch };
   }
   if (dataset.agentnbCopy !== undefined) {
     return { kind: 'copy', text: dataset.agentnbCopy || null };

@@ -2,6 +2,8 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
 import { ACTION_BUTTONS, Action, actionOf } from './action';
+import { offerModel } from './models/offer';
+import { IServices, Services } from './panels/services';
 import { copyText, insertCell, textAround } from './outputs';
 
 /** Answers the buttons in agents' outputs; one listener serves all of them, also those restored from disk. */
@@ -9,15 +11,21 @@ export const answerPlugin: JupyterFrontEndPlugin<void> = {
   id: '@agentnb/labextension:answer',
   description: "Style and buttons of the agents' answers.",
   autoStart: true,
-  optional: [INotebookTracker],
-  activate: (app: JupyterFrontEnd, notebooks: INotebookTracker | null) => {
+  optional: [INotebookTracker, IServices],
+  activate: (app: JupyterFrontEnd, notebooks: INotebookTracker | null, services: Services | null) => {
     app.shell.node.addEventListener('click', event => {
       const button = event.target instanceof Element && event.target.closest<HTMLButtonElement>(ACTION_BUTTONS);
       const action = button && actionOf(button.dataset);
       if (action) {
         event.preventDefault();
         const panel = notebooks?.find(candidate => candidate.node.contains(button)) ?? null;
-        void perform(action, button, panel, notebooks?.currentWidget ?? null);
+        if (action.kind === 'fetch') {
+          if (services) {
+            offerModel(services, action.model, button);
+          }
+        } else {
+          void perform(action, button, panel, notebooks?.currentWidget ?? null);
+        }
       }
     });
   },
@@ -25,7 +33,7 @@ export const answerPlugin: JupyterFrontEndPlugin<void> = {
 
 /** Does what a button asks for: `holder` is the notebook that the button is in, `current` the one last worked in. */
 async function perform(
-  action: Action,
+  action: Exclude<Action, { kind: 'fetch' }>,
   button: HTMLButtonElement,
   holder: NotebookPanel | null,
   current: NotebookPanel | null,

@@ -13,8 +13,32 @@ const PATIENCE = 10_000;
 export function notifyOfRuns(app: JupyterFrontEnd, { live, settings, open }: Services): void {
   const seen = new Map<string, string>();
   const timers = new Map<string, number>();
-  const told = new Map<string, string>();
+  const told = new Map<string, { run: string; id: string }>();
   const begun = new Date().toISOString();
+  const isShown = (runId: string): boolean =>
+    [...app.shell.widgets('main')].some(widget => widget.id === `agentnb-run-${runId}` && widget.isVisible);
+  const tell = (run: Run, kind: 'info' | 'error', said: string): void => {
+    if (isShown(run.id)) {
+      return;
+    }
+    const name = compact(run.name, 60);
+    const of = `${kind} ${run.name}`; // of a job that fails each minute, the newest is enough
+    untell(other => other === of);
+    const id = Notification.emit(`${name} ${said}`, kind, {
+      autoClose: false,
+      actions: [{ label: 'Open', callback: () => open('run', { run: run.id, name: run.name }) }],
+    });
+    told.set(of, { run: run.id, id });
+  };
+  const untell = (which: (of: string, runId: string) => boolean): void => {
+    for (const [of, { run, id }] of told) {
+      if (which(of, run)) {
+        told.delete(of);
+        Notification.dismiss(id);
+      }
+    }
+  };
+  app.shell.currentChanged?.connect(() => untell((_, runId) => isShown(runId)));
   live.subscribe(() => {
     for (const run of live.state().runs.values()) {
       const before = seen.get(run.id);
@@ -23,38 +47,24 @@ export function notifyOfRuns(app: JupyterFrontEnd, { live, settings, open }: Ser
       }
       seen.set(run.id, run.status);
       window.clearTimeout(timers.get(run.id));
+      untell((_, runId) => runId === run.id);
       if (run.parent || (before === undefined && run.started_at < begun)) {
         continue;
       }
       if (run.status === 'waiting') {
-        timers.set(
-          run.id,
-          window.setTimeout(() => settings.notify && tell(run, 'info', `${run.name} waits for an answer.`), PATIENCE),
-        );
+        const later = (): void => {
+          if (settings.notify) {
+            tell(run, 'info', 'waits for an answer.');
+          }
+        };
+        timers.set(run.id, window.setTimeout(later, PATIENCE));
       } else if (run.status === 'failed' && !(before && isFinal(before)) && settings.notifyFailed && matters(run)) {
-        tell(run, 'error', `${run.name} failed: ${compact(run.error?.message ?? run.reason)}`);
+        const sayWhy = (found: Run): void =>
+          tell(found, 'error', `failed: ${compact(found.error?.message ?? found.reason)}`);
+        live.read(run.id).then(sayWhy, () => sayWhy(run)); // an event that it failed doesn't say why
       }
     }
   });
-  const tell = (run: Run, kind: 'info' | 'error', message: string): void => {
-    const isShown = [...app.shell.widgets('main')].some(
-      widget => widget.id === `agentnb-run-${run.id}` && widget.isVisible,
-    );
-    if (!isShown) {
-      const of = `${kind} ${run.name}`; // a job that fails each minute is told of once
-      const before = told.get(of);
-      if (before) {
-        Notification.dismiss(before);
-      }
-      told.set(
-        of,
-        Notification.emit(message, kind, {
-          autoClose: false,
-          actions: [{ label: 'Open', callback: () => open('run', { run: run.id, name: run.name }) }],
-        }),
-      );
-    }
-  };
 }
 
 /** Whether somebody may have looked elsewhere when it failed. */

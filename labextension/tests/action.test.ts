@@ -18,6 +18,11 @@ describe('actionOf', () => {
     expect(actionOf({ agentnbCell: '' })).toEqual({ kind: 'cell', source: '' });
   });
 
+  it('fetches a model that has a name', () => {
+    expect(actionOf({ agentnbFetch: 'openvino:small' })).toEqual({ kind: 'fetch', model: 'openvino:small' });
+    expect(actionOf({ agentnbFetch: '' })).toBeNull();
+  });
+
   it('stops rather than does anything else', () => {
     expect(actionOf({ agentnbStop: '', agentnbCell: 'x' })).toEqual({ kind: 'stop' });
   });

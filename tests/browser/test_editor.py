@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,28 +14,12 @@ from playwright.sync_api import expect
 
 from agentnb.workflows import templates
 from tests.support.jupyterlab import TOKEN, Lab, open_lab
+from tests.support.pictures import picture
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)
-
-WANTED = bool(os.environ.get("AGENTNB_PICTURES"))
-IMAGES = Path(__file__).resolve().parents[2] / "notebooks" / "images"
-
-CONFIG = """
-import json, os
-from pathlib import Path
-from jupyter_server.auth.authorizer import Authorizer
-
-class FileAuthorizer(Authorizer):
-    def is_authorized(self, handler, user, action, resource):
-        file = Path(os.environ["JUPYTER_CONFIG_DIR"], "forbidden.json")
-        return [action, resource] not in (json.loads(file.read_text()) if file.exists() else [])
-
-c.ServerApp.authorizer_class = FileAuthorizer
-"""
 
 RUN = """# Asks in between
 name: small
@@ -123,12 +107,6 @@ class Editor:
 @pytest.fixture(scope="module")
 def page(browser: Browser, lab: Lab) -> Page:
     return open_lab(browser, lab, height=860)
-
-
-def picture(page: Page, name: str) -> None:
-    """A picture of the README, where they are wanted."""
-    if WANTED:
-        page.screenshot(path=IMAGES / f"{name}.png")
 
 
 def test_steps_are_added_connected_and_edited_and_the_text_keeps_all_else(page: Page, lab: Lab) -> None:
@@ -340,13 +318,9 @@ def test_a_file_that_is_changed_elsewhere_and_a_server_that_comes_back(page: Pag
     editor.has_text("[echo, changed]")
 
 
-def test_somebody_without_permission_is_told_so(page: Page, lab: Lab) -> None:
-    forbidden = lab.folder.parent / "config" / "forbidden.json"
-    forbidden.write_text(json.dumps([["read", "agentnb.workflows"], ["execute", "agentnb.runs"]]))
-    try:
-        editor = Editor(page, lab, "small.workflow.yaml", RUN)
-        expect(editor.get("forbidden")).to_contain_text("You may not")
-        expect(editor.get("run")).to_be_disabled()
-        expect(editor.node("first")).to_be_visible()
-    finally:
-        forbidden.unlink()
+def test_somebody_without_permission_is_told_so(page: Page, lab: Lab, forbid: Callable[..., None]) -> None:
+    forbid(("read", "agentnb.workflows"), ("execute", "agentnb.runs"))
+    editor = Editor(page, lab, "small.workflow.yaml", RUN)
+    expect(editor.get("forbidden")).to_contain_text("You may not")
+    expect(editor.get("run")).to_be_disabled()
+    expect(editor.node("first")).to_be_visible()

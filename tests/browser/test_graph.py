@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.jupyterlab import TOKEN, Lab, Notebook, open_lab
+from tests.support.pictures import picture
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
-
-PICTURES = os.environ.get("AGENTNB_PICTURES")
-IMAGES = Path(__file__).parents[2] / "notebooks/images"
-"""A folder for pictures of what the tests see; none are made without."""
 
 TOOLS = """import asyncio, os
 async def lookup(ticket: str) -> dict:
@@ -87,13 +83,6 @@ def notebook(page: Page) -> Iterator[Notebook]:
     made.close()
 
 
-def picture(place: Locator, name: str) -> None:
-    """A picture of the README, where they are wanted."""
-    if PICTURES:
-        place.page.wait_for_timeout(300)
-        place.screenshot(path=IMAGES / f"{name}.png")
-
-
 def node(graph: Locator, path: str, status: str = "") -> Locator:
     found = graph.get_by_test_id(f"node:{path}")
     return found.and_(graph.page.locator(f'[data-status="{status}"]')) if status else found
@@ -119,6 +108,7 @@ def test_a_run_is_live_and_answered_in_place(lab: Lab, notebook: Notebook) -> No
     question = graph.get_by_test_id("question")  # whoever is asked need not look for it
     question.wait_for()
     assert "Where is my parcel?" in question.inner_text()
+    graph.page.wait_for_timeout(300)
     picture(graph, "workflow")
     question.get_by_label("tone").select_option(label="warm")
     question.get_by_label("stars").fill("9")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.jupyterlab import Lab, Notebook
+from tests.support.jupyterlab import Lab, Notebook, tool_call
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -40,17 +40,13 @@ WATCH = """cell => {
 }"""
 
 
-def call(name: str, **arguments: Any) -> dict[str, Any]:
-    return {"tool_calls": [{"name": name, "arguments": arguments}]}
-
-
 def status(cell: Locator, name: str) -> Locator:
     return cell.locator(f'.agentnb-summary .agentnb-status[data-status="{name}"]')
 
 
 def test_a_cell_streams_and_unfolds(lab: Lab, notebook: Notebook) -> None:
     text = "It is **sunny**, as " + "so " * 20 + "often."
-    model = lab.script(call("lookup", city="Rome"), {"text": text, "chunk_delay": 0.04}, name="streams.jsonl")
+    model = lab.script(tool_call("lookup", city="Rome"), {"text": text, "chunk_delay": 0.04}, name="streams.jsonl")
     notebook.run_to_end(TOOLS)
 
     cell = notebook.write(f"%%agent weather -m {model} -t lookup\nWhat is the weather in *Rome*?", keys=True)
@@ -100,7 +96,7 @@ def test_stopping(lab: Lab, notebook: Notebook) -> None:
 
 
 def test_approving_by_keyboard_editing_and_denying(lab: Lab, notebook: Notebook) -> None:
-    model = lab.script(*[part for _ in range(3) for part in (call("send", to="ann"), {"text": "Done."})], name="asks.jsonl")
+    model = lab.script(*[part for _ in range(3) for part in (tool_call("send", to="ann"), {"text": "Done."})], name="asks.jsonl")
     notebook.run_to_end(TOOLS)
     line = f"%%agent -m {model} -t send --fresh -o"
 
@@ -140,7 +136,7 @@ def test_approving_by_keyboard_editing_and_denying(lab: Lab, notebook: Notebook)
 
 
 def test_an_approval_survives_the_kernel(lab: Lab, notebook: Notebook) -> None:
-    model = lab.script(call("send", to="ann"), name="survives.jsonl")
+    model = lab.script(tool_call("send", to="ann"), name="survives.jsonl")
     notebook.run_to_end(TOOLS)
     ask(notebook, f"%%agent mailer -m {model} -t send\nWrite to Ann.")
     lab.script({"text": "Done after the restart."}, name="survives.jsonl")

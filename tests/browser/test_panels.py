@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
 from agentnb.runtime.runtime import current
-from tests.support.jupyterlab import TOKEN, Lab, Notebook, open_lab
+from tests.support.jupyterlab import TOKEN, Lab, Notebook, tool_call
 from tests.support.notebooks import write_notebook
+from tests.support.panels import close_all, open_panel, open_run, rows, triage
+from tests.support.pictures import picture
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Page
 
-pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)
-
-WANTED = bool(os.environ.get("AGENTNB_PICTURES"))
-IMAGES = Path(__file__).resolve().parents[2] / "notebooks" / "images"
-
-CONFIG = """
-import json, os
-from pathlib import Path
-from jupyter_server.auth.authorizer import Authorizer
-
-class FileAuthorizer(Authorizer):
-    def is_authorized(self, handler, user, action, resource):
-        file = Path(os.environ["JUPYTER_CONFIG_DIR"], "forbidden.json")
-        return [action, resource] not in (json.loads(file.read_text()) if file.exists() else [])
-
-c.ServerApp.authorizer_class = FileAuthorizer
-"""
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("lab_store")]
 
 AGENTS = """
 import agentnb as anb
@@ -59,39 +42,11 @@ for day in ("Monday", "Tuesday"):
     anb.Agent("weather", model=f"scripted:{day}.jsonl", tools=[lookup]).execute_sync(f"How is {day}?")
 """
 
-TRIAGE = """
-name: Ticket triage
-steps:
-  fetch: {shell: {command: "echo 7"}}
-  flaky: {shell: {command: "exit 3"}, needs: [fetch], retry: {max_attempts: 2, backoff: constant, initial: 10ms}, on_error: continue}
-  review:
-    human: {prompt: "Send this?", form: {type: object, properties: {why: {type: string}}, required: [why]}}
-    needs: [fetch]
-outputs: {why: "${steps.review.output.data.why}"}
-"""
-
-
-@pytest.fixture(scope="module")
-def browser_page(browser: Browser, lab: Lab) -> Page:
-    return open_lab(browser, lab)
-
 
 @pytest.fixture
-def page(browser_page: Page) -> Page:
-    """The page with nothing open but the launcher."""
-    browser_page.keyboard.press("Escape")
-    tabs = browser_page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-closable .lm-TabBar-tabCloseIcon")
-    while tabs.count():  # a launcher that is alone can't be closed
-        tabs.first.click()
-    browser_page.locator(".jp-Launcher:visible").wait_for()
-    return browser_page
-
-
-@pytest.fixture(autouse=True)
-def lab_store(lab: Lab, own_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test runs here is in the store that the server reads."""
-    monkeypatch.setenv("AGENTNB_STORE", str(lab.store))
-    monkeypatch.chdir(lab.folder)
+def page(page: Page) -> Page:
+    close_all(page)
+    return page
 
 
 @pytest.fixture(scope="module")
@@ -99,66 +54,17 @@ def agents(lab: Lab) -> None:
     """Agents as a script defines them, and two runs."""
     tokens = {"usage": {"input_tokens": 1000, "output_tokens": 234}}
     for day, sky in (("Monday", "sunny"), ("Tuesday", "cloudy")):
-        lab.script(call("lookup", city=day), {"text": f"It is **{sky}**.", **tokens}, name=f"{day}.jsonl")
+        lab.script(tool_call("lookup", city=day), {"text": f"It is **{sky}**.", **tokens}, name=f"{day}.jsonl")
     words = {"text": "I have **written**. ![a picture](http://127.0.0.1:9/told.png) " + "So it goes. " * 20, "chunk_delay": 0.05}
-    lab.script(call("lookup", city="Rome"), call("send", to="ann"), words, name="chat.jsonl")
+    lab.script(tool_call("lookup", city="Rome"), tool_call("send", to="ann"), words, name="chat.jsonl")
     (lab.folder / "agents.py").write_text(AGENTS)
     subprocess.run([sys.executable, "agents.py"], cwd=lab.folder, env={**os.environ, "AGENTNB_STORE": str(lab.store)}, check=True)
 
 
-@pytest.fixture
-def forbid(lab: Lab) -> Iterator[Any]:
-    """Forbids actions on resources to the user, until the test ends."""
-    file = lab.folder.parent / "config" / "forbidden.json"
-    yield lambda *rules: file.write_text(json.dumps([list(rule) for rule in rules]))
-    file.unlink(missing_ok=True)
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Where the README's pictures go: only where they are wanted into the working tree."""
-    return IMAGES if WANTED else tmp_path
-
-
-def picture(page: Page, file: Path) -> None:
-    """All that is below the tabs, as PNG."""
+def panel_picture(page: Page, name: str) -> None:
+    """All that is below the tabs."""
     page.mouse.move(0, 0)
-    page.locator("#jp-main-dock-panel > .agentnb-panel").locator("visible=true").screenshot(path=file)
-    assert file.stat().st_size <= 200_000
-
-
-def call(name: str, **arguments: Any) -> dict[str, Any]:
-    return {"tool_calls": [{"name": name, "arguments": arguments}]}
-
-
-def open_panel(page: Page, name: str) -> Locator:
-    """Open a panel from the launcher."""
-    page.locator('.jp-LauncherCard[data-category="Agents"]', has_text=name).locator("visible=true").click()
-    return page.get_by_test_id(f"agentnb-{name.lower()}")
-
-
-def rows(page: Page, **data: str) -> Locator:
-    selector = "".join(f'[data-{name}="{value}"]' for name, value in data.items())
-    return page.locator(f'[data-testid="agentnb-run-row"]{selector}')
-
-
-def open_run(page: Page, run_id: str) -> Locator:
-    if not page.get_by_test_id("agentnb-runs").count():
-        open_panel(page, "Runs")
-    rows(page, run=run_id).click()
-    view = page.get_by_test_id("agentnb-run").locator("visible=true")
-    view.wait_for()
-    return view
-
-
-def triage(lab: Lab) -> str:
-    """A run of a workflow that waits for a person."""
-    from agentnb.runtime.workflow import Workflow
-
-    (lab.folder / "triage.workflow.yaml").write_text(TRIAGE)
-    run = Workflow.load("triage.workflow.yaml").run_sync({})
-    assert run.status == "waiting"
-    return run.id
+    picture(page.locator("#jp-main-dock-panel > .agentnb-panel").locator("visible=true"), name)
 
 
 def test_an_empty_store_teaches(page: Page) -> None:
@@ -204,7 +110,7 @@ def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page) -> None:
     expect(view.locator('td[data-mark="+"]', has_text="Tuesday").first).to_be_visible()
 
 
-def test_a_run_asks_and_is_answered(lab: Lab, page: Page, images: Path) -> None:
+def test_a_run_asks_and_is_answered(lab: Lab, page: Page) -> None:
     run_id = triage(lab)
     view = open_run(page, run_id)
     expect(page.get_by_test_id("agentnb-statusbar")).to_contain_text("1 waiting")
@@ -215,7 +121,7 @@ def test_a_run_asks_and_is_answered(lab: Lab, page: Page, images: Path) -> None:
     expect(sheet.locator('.agentnb-card[data-kind="error"]')).to_contain_text("code 3")
     sheet.get_by_test_id("agentnb-tab-attempts").click()
     expect(sheet.locator("tbody tr")).to_have_count(2)
-    picture(page, images / "run.png")
+    panel_picture(page, "run")
     view.get_by_test_id("agentnb-timeline").press("Escape")
     expect(view.get_by_test_id("agentnb-run-sheet")).to_be_visible()
 
@@ -285,7 +191,7 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     expect(tool).to_contain_text("sent to bob")
 
 
-def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page, images: Path) -> None:
+def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page) -> None:
     expect(open_panel(page, "Jobs").get_by_test_id("agentnb-empty")).to_contain_text("papermill_jobs/report.yaml")
     folder = lab.folder / "papermill_jobs"
     folder.mkdir()
@@ -312,10 +218,8 @@ def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page, images: P
     job.get_by_test_id("agentnb-tab-history").click()
     failed = job.locator('[data-testid="agentnb-job-run-row"][data-status="failed"]')
     expect(failed).to_contain_text("AssertionError")
-    picture(page, images / "job.png")
     page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Jobs").click()
     expect(row.locator(".agentnb-sparkline rect")).to_have_count(2)
-    picture(page, images / "jobs.png")
     page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="report").click()
 
     failed.get_by_role("button", name="Log").click()
@@ -348,7 +252,7 @@ def test_the_layout_comes_back_after_a_reload(lab: Lab, page: Page) -> None:
 
 
 @pytest.mark.usefixtures("agents")
-def test_a_user_without_permission_is_told(page: Page, forbid: Any) -> None:
+def test_a_user_without_permission_is_told(page: Page, forbid: Callable[..., None]) -> None:
     forbid(("read", "agentnb.runs"), ("read", "agentnb.agents"))
     open_panel(page, "Runs")
     expect(page.get_by_test_id("agentnb-forbidden").locator("visible=true").first).to_contain_text("You may not see this")

@@ -1,27 +1,22 @@
 """The README's pictures, taken from the running software: ``AGENTNB_PICTURES=1 pytest tests/browser/test_pictures.py``.
 
-The first one shows the local model, which must be fetched. Without the variable a script is the model and the pictures go to a temporary
-folder: so every run of the tests makes them, and the working tree stays as it is.
+The first one shows the local model, which must be fetched. Without the variable a script is the model and the pictures are
+forgotten: so every run of the tests makes them, and the working tree stays as it is.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.jupyterlab import Lab, Notebook, open_lab
+from tests.support.pictures import WANTED, picture
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
-
-WANTED = bool(os.environ.get("AGENTNB_PICTURES"))
-IMAGES = Path(__file__).resolve().parents[2] / "notebooks" / "images"
-LARGEST = 200_000
 
 TOOLS = '''import agentnb as anb
 
@@ -46,12 +41,7 @@ def page(browser: Browser, lab: Lab) -> Page:
     return page
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    return IMAGES if WANTED else tmp_path
-
-
-def test_first_agent(lab: Lab, notebook: Notebook, images: Path) -> None:
+def test_first_agent(lab: Lab, notebook: Notebook) -> None:
     answer = {"text": "**2.1 million** people live in Paris.", "usage": {"input_tokens": 98, "output_tokens": 12}}
     ask = {"tool_calls": [{"name": "population", "arguments": {"city": "Paris"}}], "usage": {"input_tokens": 71, "output_tokens": 9}}
     model = "" if WANTED else f" -m {lab.script(ask, answer, name='first.jsonl')}"
@@ -60,29 +50,27 @@ def test_first_agent(lab: Lab, notebook: Notebook, images: Path) -> None:
     cell.locator(".agentnb-summary").click()
     cell.locator(".agentnb-row", has_text="population").click()
     cell.locator(".agentnb-step[open] .agentnb-json").last.wait_for()
-    picture(notebook, images / "first_agent.png", notebook.cells.first, cell)
+    cells_picture(notebook, "first_agent", notebook.cells.first, cell)
 
 
-def test_approval(lab: Lab, notebook: Notebook, images: Path) -> None:
+def test_approval(lab: Lab, notebook: Notebook) -> None:
     arguments = {"to": "ann@example.org", "subject": "The report is ready"}
     model = lab.script({"tool_calls": [{"name": "send_mail", "arguments": arguments}]}, {"text": "Sent."}, name="mail.jsonl")
     notebook.run_to_end(MAIL)
     cell = notebook.run(f"%%agent secretary -t send_mail -m {model}\nTell Ann that the report is ready.")
     cell.get_by_test_id("approval").wait_for()
     cell.locator('.agentnb-status[data-status="waiting"]').wait_for()
-    picture(notebook, images / "approval.png", cell, cell)
+    cells_picture(notebook, "approval", cell, cell)
     cell.get_by_test_id("deny").click()
     notebook.ended(cell)
 
 
-def picture(notebook: Notebook, file: Path, first: Locator, last: Locator) -> None:
-    """The notebook from one cell to another, as PNG."""
+def cells_picture(notebook: Notebook, name: str, first: Locator, last: Locator) -> None:
+    """The notebook from one cell to another."""
     notebook.cells.last.locator(".cm-content").click()  # so that no cell in the picture is the active one
     notebook.page.mouse.move(0, 0)
     start, end = first.bounding_box(), last.bounding_box()
     assert start is not None
     assert end is not None
     clip = {"x": start["x"], "y": start["y"], "width": start["width"], "height": end["y"] + end["height"] - start["y"]}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    notebook.page.screenshot(path=file, clip=clip)
-    assert file.stat().st_size <= LARGEST
+    picture(notebook.page, name, clip=clip)

@@ -1,7 +1,8 @@
-"""An authorizer for the tests of permissions."""
+"""Authorizers for the tests of permissions."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,3 +17,11 @@ class ByRole(Authorizer):
         with Path(os.environ["ASKED"]).open("a") as file:
             file.write(f"{handler.request.method} {handler.request.path} {action} {resource}\n")
         return handler.request.headers.get("X-Role") == "reader" and action == "read"
+
+
+class ByFile(Authorizer):
+    """Allows all but the pairs of action and resource in ``forbidden.json`` of Jupyter's configuration, as they are at the moment."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        file = Path(os.environ["JUPYTER_CONFIG_DIR"], "forbidden.json")
+        return [action, resource] not in (json.loads(file.read_text()) if file.exists() else [])

@@ -33,6 +33,13 @@ BROWSER_OPTIONS = (
     "--font-render-hinting=none",
     "--no-first-run",
 )
+CONFIG = f"""import sys
+
+sys.path.append({str(Path(__file__).resolve().parents[2])!r})  # behind all that is installed
+from tests.support.authorizers import ByFile
+
+c.ServerApp.authorizer_class = ByFile
+"""
 STARTUP = 60.0
 """Seconds that the server may take to come up."""
 
@@ -89,10 +96,19 @@ class Lab:
                 self._server.kill()
                 self._server.wait()
 
+    def forbid(self, *rules: tuple[str, str]) -> None:
+        """Forbid these actions on resources to the user; all is allowed without any."""
+        (Path(self._environment["JUPYTER_CONFIG_DIR"]) / "forbidden.json").write_text(json.dumps(rules))
+
     def script(self, *lines: dict[str, Any], name: str) -> str:
         """Write a transcript for the scripted model; the answer is the model's name."""
         (self.folder / name).write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
         return f"scripted:{name}"
+
+
+def tool_call(name: str, **arguments: Any) -> dict[str, Any]:
+    """A line of a transcript: the model asks for a tool."""
+    return {"tool_calls": [{"name": name, "arguments": arguments}]}
 
 
 def require_extension() -> None:
@@ -110,18 +126,18 @@ def require_extension() -> None:
 
 
 @contextlib.contextmanager
-def jupyterlab(folder: Path, config: str = "") -> Iterator[Lab]:
+def jupyterlab(folder: Path, variables: Mapping[str, str] | None = None) -> Iterator[Lab]:
     """Serve ``folder/notebooks`` until the block ends; settings, workspaces, trust and the agents' journal stay inside ``folder``.
 
     Args:
         folder: For everything that the server reads and writes.
-        config: The server's own configuration, as Python.
+        variables: Further variables of its environment.
     """
     require_extension()
     root, runtime = folder / "notebooks", folder / "runtime"
     for place in (root, runtime, folder / "config"):
         place.mkdir(parents=True, exist_ok=True)
-    (folder / "config" / "jupyter_server_config.py").write_text(config, encoding="utf-8")
+    (folder / "config" / "jupyter_server_config.py").write_text(CONFIG, encoding="utf-8")
     own = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -132,7 +148,7 @@ def jupyterlab(folder: Path, config: str = "") -> Iterator[Lab]:
         "AGENTNB_STORE": "store",
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTNB_", "JUPYTER")) or name == "AGENTNB_CACHE"}
-    environment = {**kept, **{name: str(folder / place) for name, place in own.items()}}
+    environment = {**kept, **{name: str(folder / place) for name, place in own.items()}, **(variables or {})}
     news = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     news.parent.mkdir(parents=True, exist_ok=True)
     news.write_text('{"fetchNews": "false"}')  # else a question about it lies over the page
@@ -225,6 +241,7 @@ class Notebook:
             accept.first.click()
             self.page.wait_for_timeout(50)
         self.page.locator(".jp-Dialog").wait_for(state="detached")
+        self.panel.wait_for(state="detached")
 
     def menu(self, *path: str) -> None:
         """Choose from the menu bar."""

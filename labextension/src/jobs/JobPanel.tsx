@@ -64,6 +64,7 @@ export function JobPanel({ args, keep, rename }: PanelProps): JSX.Element {
         </p>
         {job.next.length > 0 && (
           <p className="agentnb-facts" data-testid="agentnb-job-next">
+            Next:
             {job.next.slice(0, 5).map(at => (
               <span key={at} title={ahead(at, now)}>
                 {moment(at)}

@@ -1,5 +1,5 @@
 import { Button } from '@jupyterlab/ui-components';
-import { JSX, useEffect, useState } from 'react';
+import { JSX, useEffect, useRef, useState } from 'react';
 
 import { megabytes } from '../format';
 import { useMay } from '../panels/me';
@@ -9,8 +9,9 @@ import { useModel } from './useModel';
  * Says that a model is not on the server's machine, and fetches it; nothing where it is there.
  *
  * @param name - As for `useModel`.
+ * @param begin - Whether to fetch it at once: in a cell, which has said what is missing.
  */
-export function ModelOffer({ name }: { name: string | null }): JSX.Element | null {
+export function ModelOffer({ name, begin = false }: { name: string | null; begin?: boolean }): JSX.Element | null {
   const { model, fetch, cancel } = useModel(name);
   const may = useMay('execute', 'models');
   const pull = model?.pull;
@@ -21,14 +22,21 @@ export function ModelOffer({ name }: { name: string | null }): JSX.Element | nul
       setWasMissing(true);
     }
   }, [model]);
-  if (!model || (model.installed && !wasMissing)) {
+  const toBegin = useRef(begin);
+  useEffect(() => {
+    if (model && toBegin.current) {
+      toBegin.current = false;
+      fetch();
+    }
+  }, [model, fetch]);
+  if (!model || (model.installed && !wasMissing && !begin)) {
     return null;
   }
   if (model.installed) {
     return (
       <div className="agentnb-offer" role="status" data-testid="agentnb-model-offer" data-status="completed">
         <span className="agentnb-status" data-status="completed">
-          {model.name} is here
+          {model.name} is here{begin && ': run the cell again'}
         </span>
       </div>
     );
@@ -41,11 +49,15 @@ export function ModelOffer({ name }: { name: string | null }): JSX.Element | nul
       data-status={pull?.status ?? 'missing'}
     >
       <div>
-        <strong>{model.name} is not on this machine</strong>
-        <p className="agentnb-muted">
-          {model.default && 'Agents that name no model use it. '}
-          {model.description} ({model.licence}).
-        </p>
+        {!begin && (
+          <>
+            <strong>{model.name} is not on this machine</strong>
+            <p className="agentnb-muted">
+              {model.default && 'Agents that name no model use it. '}
+              {model.description} ({model.licence}).
+            </p>
+          </>
+        )}
         {pull?.status === 'failed' && (
           <p className="agentnb-filter-problem" role="alert">
             {pull.problem}

@@ -221,7 +221,7 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
             runs {shortId(detail.rerun_of)} again
           </button>
         )}
-        {!ended && !detail.alive && <span>no process executes it now</span>}
+        {!ended && !detail.alive && run.status !== 'waiting' && <span>no process executes it now</span>}
         <span className="agentnb-run-id">{run.id}</span>
       </p>
     </header>

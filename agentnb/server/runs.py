@@ -27,6 +27,7 @@ class RunsQuery(PageQuery):
     Attributes:
         since: RFC 3339 UTC: created then or later. until: Created before.
         parent: Only those that are part of this run.
+        job: Only those that this run of a job has started.
     """
 
     kind: Kind | Literal[""] = ""
@@ -35,6 +36,7 @@ class RunsQuery(PageQuery):
     agent_id: Name = ""
     session: Name = ""
     parent: Name = ""
+    job: Name = ""
     since: Name = ""
     until: Name = ""
 
@@ -54,6 +56,7 @@ class RunData(Data):
     session: str
     user: str
     parent: str
+    job: str
     attempt: int
     error: dict[str, str] | None
     usage: dict[str, Any]
@@ -163,6 +166,7 @@ def run_fields(run: Run) -> dict[str, Any]:
         "session",
         "user",
         "parent",
+        "job",
         "attempt",
         "wake_at",
     )

@@ -42,7 +42,7 @@ function Counts({ services }: { services: Services }): JSX.Element | null {
   }, [services, connection.state]);
   const open = [...runs.values()].filter(run => !isFinal(run.status) && !run.parent);
   const waiting = open.filter(run => run.status === 'waiting').length;
-  const running = open.length - waiting;
+  const running = open.filter(run => run.status !== 'waiting' && !run.job).length;
   if (!settings.statusBar || connection.state === 'refused') {
     return null;
   }

@@ -15,6 +15,7 @@ function run(id: string, fields: Partial<Run> = {}): Run {
     session: '',
     user: '',
     parent: '',
+    job: '',
     started_at: '2026-11-25T12:00:00.000000Z',
     ended_at: '',
     error: null,

@@ -32,6 +32,13 @@ steps:
     needs: [first]
 """
 
+THREE = """name: three
+steps:
+  a: {shell: {command: "true"}}
+  b: {shell: {command: "true"}, needs: [a]}
+  c: {shell: {command: "true"}, needs: [b]}
+"""
+
 
 class Editor:
     """The editor in front.
@@ -165,6 +172,34 @@ def test_a_line_says_what_it_stands_for_and_takes_a_step(page: Page, lab: Lab) -
     editor.canvas.focus()
     editor.page.keyboard.press("Delete")
     expect(editor.node("webhook")).to_have_count(0)
+
+
+def test_lines_by_keyboard(page: Page, lab: Lab) -> None:
+    editor = Editor(page, lab, "three.workflow.yaml", THREE)
+    editor.node("b").click()
+    editor.canvas.focus()
+    page.keyboard.press("l")
+    chosen = editor.root.locator('.agentnb-flow-edge[aria-selected="true"]')
+    expect(chosen).to_have_attribute("aria-label", "Line from b to c")
+    assert editor.canvas.get_attribute("aria-activedescendant") == chosen.get_attribute("id")
+    page.keyboard.press("ArrowDown")
+    expect(chosen).to_have_attribute("aria-label", "Line from a to b")
+    page.keyboard.press("Enter")
+    expect(editor.get("edge-insert")).to_be_focused()
+    page.keyboard.press("Enter")
+    editor.get("add-search").fill("human")
+    page.keyboard.press("Enter")
+    expect(editor.get("edge:human→b")).to_be_attached()
+
+    editor.canvas.focus()
+    page.keyboard.press("l")
+    page.keyboard.press("ArrowRight")
+    expect(editor.get("form")).to_have_attribute("data-step", "b")
+    editor.canvas.focus()
+    page.keyboard.press("l")
+    expect(chosen).to_have_count(1)
+    page.keyboard.press("Delete")
+    expect(editor.get("edge:b→c")).to_have_count(0)
 
 
 def test_an_edit_of_the_text_is_on_the_canvas_and_one_of_the_form_in_the_text(page: Page, lab: Lab) -> None:

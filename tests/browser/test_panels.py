@@ -19,7 +19,7 @@ from tests.support.panels import close_all, open_panel, open_run, rows, triage
 from tests.support.pictures import picture
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("lab_store")]
 
@@ -232,6 +232,33 @@ def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page) -> None:
     notebook = Notebook(page)
     notebook.wait_idle()
     notebook.close()
+
+
+def test_the_steps_of_a_job_are_a_live_graph(lab: Lab, page: Page) -> None:
+    folder = lab.folder / "papermill_jobs"
+    folder.mkdir(exist_ok=True)
+    wait = "import os, time\nwhile not os.path.exists('go-on'):\n    time.sleep(0.05)\nleft = 1\nleft"
+    write_notebook(folder / "steps.ipynb", (wait, "step:left"), ("right = 2\nright", "step:right"), ("left + right", "step:both"))
+    (folder / "side_by_side.yaml").write_text("name: side_by_side\nnotebook: steps.ipynb\nsteps: true\n")
+    row = open_panel(page, "Jobs").locator('[data-job="side_by_side"]')
+    row.get_by_test_id("agentnb-job-run").click()
+    row.get_by_role("button", name="running").click()
+    view = page.get_by_test_id("agentnb-run").locator("visible=true")
+
+    def node(name: str, status: str) -> Locator:
+        return view.locator(f'[data-testid="node:{name}"][data-status="{status}"]')
+
+    expect(node("right", "completed")).to_be_visible()
+    expect(node("left", "running")).to_be_visible()
+    expect(node("both", "queued")).to_be_visible()
+    expect(page.get_by_test_id("agentnb-statusbar")).to_contain_text("1 running")  # the job: its workflow is a part of it
+    (folder / "go-on").touch()
+    expect(node("both", "completed")).to_be_visible()
+    expect(page.locator('[data-testid="agentnb-run"][data-status="completed"]')).to_be_visible()
+    node("both", "completed").click()
+    expect(view.get_by_test_id("sheet-body")).to_contain_text("3")
+    view.get_by_test_id("agentnb-begun").click()
+    expect(page.get_by_test_id("agentnb-run").locator("visible=true")).to_contain_text("of the job’s run")
 
 
 @pytest.mark.usefixtures("agents")

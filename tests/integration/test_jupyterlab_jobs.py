@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from agentnb.runtime.runtime import current
+from tests.support.jupyter_server import jupyter_server, until
 from tests.support.notebooks import Cell, texts, write_notebook
-
-pytest.importorskip("jupyter_scheduler", reason="the extra [scheduler] is not installed")
 
 
 def _run(tmp_path: Path, *cells: Cell, parameters: dict[str, Any]) -> tuple[Any, Path]:
@@ -43,3 +42,31 @@ def test_a_job_of_jupyterlab_is_one_of_agentnb(tmp_path: Path, capsys: pytest.Ca
     [run] = current().runs(kind="job")
     assert (run.name, run.status, run.input["parameters"]) == ("staged", "failed", {"n": 7})
     capsys.readouterr()
+
+
+def test_create_job_in_jupyterlab_is_one_of_agentnb(tmp_path: Path, own_store: Path) -> None:
+    """As the button does: the request to jupyter-scheduler's own API, in a server that has it."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    write_notebook(folder / "sums.ipynb", ("n = 1", "parameters"), "print('the sum is', n + 1)")
+    manager = "--Scheduler.execution_manager_class=agentnb.jobs.jupyterlab_jobs.AgentNBExecutionManager"
+    with jupyter_server(folder, own_store, manager, beside=["jupyter_scheduler"]) as client:
+        jobs = str(client.base_url).replace("agentnb/api/v1", "scheduler/jobs").rstrip("/")
+        wanted = {
+            "name": "sums",
+            "input_uri": "sums.ipynb",
+            "runtime_environment_name": "any",
+            "output_formats": ["ipynb"],
+            "parameters": {"n": 41},
+        }
+        made = client.post(jobs, json=wanted)
+        assert made.status_code == 200, made.text
+
+        def ended() -> dict[str, Any] | None:
+            job = client.get(f"{jobs}/{made.json()['job_id']}").json()
+            return job if job["status"] in ("COMPLETED", "FAILED") else None
+
+        job = until(ended)
+        assert job["status"] == "COMPLETED", job
+    [run] = current().runs(kind="job")
+    assert (run.name, run.status, run.input["parameters"]) == ("sums", "completed", {"n": 41})

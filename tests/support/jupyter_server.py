@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,21 @@ import pytest
 TOKEN = "secret-token"
 BASE = "/a%40b/"
 API = f"{BASE}agentnb/api/v1"
-OTHERS = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
-"""Extensions that take time to start, and that no test here needs."""
+OTHERS = ("jupyterlab", "jupyter_lsp", "jupyter_scheduler", "jupyter_server_terminals", "notebook_shim")
+"""Extensions that take time to start, and that few tests need."""
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def jupyter_server(
-    folder: Path, store: Path, *options: str, env: dict[str, str] | None = None, ready: int = 200
+    folder: Path, store: Path, *options: str, env: dict[str, str] | None = None, ready: int = 200, beside: Sequence[str] = ()
 ) -> Iterator[httpx2.Client]:
-    """A server whose files lie in ``folder``; its client knows the token and the API's address."""
+    """A server whose files lie in ``folder``, with some of the other extensions; its client knows the token and the API's address."""
     home = folder.parent / f"{folder.name}-jupyter"
     enabled = home / "config/jupyter_server_config.d"
     enabled.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "agentnb/server/jupyter_server_config.json", enabled / "agentnb.json")
-    others = {"ServerApp": {"jpserver_extensions": dict.fromkeys(OTHERS, False)}}
+    others = {"ServerApp": {"jpserver_extensions": {name: name in beside for name in OTHERS}}}
     (enabled / "others.json").write_text(json.dumps(others))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

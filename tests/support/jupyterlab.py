@@ -39,6 +39,7 @@ sys.path.append({str(Path(__file__).resolve().parents[2])!r})  # behind all that
 from tests.support.authorizers import ByFile
 
 c.ServerApp.authorizer_class = ByFile
+c.ServerApp.jpserver_extensions = {{"jupyter_scheduler": False}}
 """
 STARTUP = 60.0
 """Seconds that the server may take to come up."""
@@ -147,6 +148,8 @@ def jupyterlab(folder: Path, variables: Mapping[str, str] | None = None) -> Iter
         "IPYTHONDIR": "ipython",
         "AGENTNB_STORE": "store",
     }
+    (folder / "config" / "labconfig").mkdir(exist_ok=True)
+    (folder / "config" / "labconfig" / "page_config.json").write_text('{"disabledExtensions": {"@jupyterlab/scheduler": true}}')
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTNB_", "JUPYTER")) or name == "AGENTNB_CACHE"}
     environment = {**kept, **{name: str(folder / place) for name, place in own.items()}, **(variables or {})}
     news = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"

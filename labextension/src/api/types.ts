@@ -30,6 +30,8 @@ export interface Run {
   session: string;
   user: string;
   parent: string;
+  /** The run of the job that has started it, or empty. */
+  job: string;
   started_at: string;
   ended_at: string;
   error: Failure | null;

@@ -210,6 +210,7 @@ export class Live {
 
 /** The fields that a list shows. */
 function rowOf(run: Run): Run {
-  const { id, kind, name, status, reason, agent_id, session, user, parent, started_at, ended_at, error, usage } = run;
-  return { id, kind, name, status, reason, agent_id, session, user, parent, started_at, ended_at, error, usage };
+  const { id, kind, name, status, reason, agent_id, session, user, parent, job, started_at, ended_at, error, usage } =
+    run;
+  return { id, kind, name, status, reason, agent_id, session, user, parent, job, started_at, ended_at, error, usage };
 }

@@ -14,7 +14,7 @@ import {
   NodeDetails,
   WorkflowGraph,
 } from '../graph';
-import { Followed, useLoaded } from '../live/hooks';
+import { Followed, useLoaded, useRun } from '../live/hooks';
 import { useMay } from '../panels/me';
 import { useServices } from '../panels/services';
 import { Skeleton, Trouble } from '../ui/states';
@@ -61,6 +61,16 @@ export function GraphTab({ run, followed }: { run: Run; followed: Followed }): J
       <WorkflowGraph data={value.data} state={value.state} actions={actions} view={view} onView={onView} />
     </div>
   );
+}
+
+/** The graph of the workflow that a job has begun, live. */
+export function GraphOfRun({ runId }: { runId: string }): JSX.Element {
+  const followed = useRun(runId);
+  const { run, problem, reload } = followed;
+  if (!run) {
+    return problem ? <Trouble problem={problem} onRetry={reload} /> : <Skeleton rows={8} />;
+  }
+  return <GraphTab run={run} followed={followed} />;
 }
 
 /** What can be done with a run and its steps, as far as the user may. */

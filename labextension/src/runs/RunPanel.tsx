@@ -15,12 +15,13 @@ import { Tabs } from '../ui/Tabs';
 import { Ago, Took } from '../ui/Time';
 import { cancelRun, deleteRun, rerun, resumeRun } from './actions';
 import { EventList } from './EventList';
-import { GraphTab } from './GraphTab';
+import { GraphOfRun, GraphTab } from './GraphTab';
 import { LogTab } from './LogTab';
 import { QuestionCard } from './QuestionCard';
 import { ReportTab } from './ReportTab';
 import { RunSheet, StepSheet, UsageFacts } from './StepSheet';
 import { Timeline } from './Timeline';
+import { useBegun } from './useBegun';
 
 const WORKFLOW_TABS = [
   { id: 'timeline', title: 'Timeline' },
@@ -29,7 +30,9 @@ const WORKFLOW_TABS = [
   { id: 'report', title: 'Report' },
 ];
 const AGENT_TABS = WORKFLOW_TABS.filter(tab => tab.id === 'timeline' || tab.id === 'events');
-const TABS = { workflow: WORKFLOW_TABS, agent: AGENT_TABS, job: [...AGENT_TABS, { id: 'log', title: 'Log' }] };
+const JOB_TABS = [...AGENT_TABS, { id: 'log', title: 'Log' }];
+const STEPS_TABS = [...WORKFLOW_TABS.filter(tab => tab.id !== 'report'), { id: 'log', title: 'Log' }];
+const TABS = { workflow: WORKFLOW_TABS, agent: AGENT_TABS, job: JOB_TABS };
 
 /** One run: what it is, what it waits for, its steps on a time axis, its graph, events and report. */
 export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element {
@@ -37,6 +40,8 @@ export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element
   const followed = useRun(id);
   const { run, detail, problem, deleted, reload } = followed;
   const name = run?.name ?? args.name;
+  const begun = useBegun(run);
+  const workflow = begun.find(one => one.kind === 'workflow');
   useEffect(() => {
     if (name) {
       rename(`${name} ${shortId(id)}`);
@@ -56,11 +61,12 @@ export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element
       <Skeleton rows={10} />
     );
   }
-  const tabs = TABS[run.kind];
-  const tab = tabs.some(found => found.id === args.tab) ? (args.tab ?? '') : 'timeline';
+  const tabs = workflow ? STEPS_TABS : TABS[run.kind];
+  const first = workflow ? 'graph' : 'timeline'; // the steps of such a job are those of its workflow
+  const tab = tabs.some(found => found.id === args.tab) ? (args.tab ?? '') : first;
   return (
     <div className="agentnb-run" data-testid="agentnb-run" data-status={run.status}>
-      <RunHeader followed={followed} detail={detail} />
+      <RunHeader followed={followed} detail={detail} begun={begun} />
       {problem && !problem.isGone && <Trouble problem={problem} onRetry={reload} />}
       {tab !== 'graph' && detail.questions.length > 0 && !isFinal(run.status) && (
         <div className="agentnb-questions" data-testid="agentnb-questions">
@@ -73,7 +79,8 @@ export function RunPanel({ args, keep, rename, close }: PanelProps): JSX.Element
       {tab === 'timeline' && (
         <TimelineTab followed={followed} detail={detail} selected={args.step ?? ''} onSelect={step => keep({ step })} />
       )}
-      {tab === 'graph' && <GraphTab run={run} followed={followed} />}
+      {tab === 'graph' &&
+        (workflow ? <GraphOfRun key={workflow.id} runId={workflow.id} /> : <GraphTab run={run} followed={followed} />)}
       {tab === 'events' && <EventList events={followed.events} complete={followed.complete} />}
       {tab === 'log' && <LogTab run={run} />}
       {tab === 'report' && <ReportTab run={run} />}
@@ -117,7 +124,8 @@ function TimelineTab(props: {
   );
 }
 
-function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail }): JSX.Element | null {
+function RunHeader(props: { followed: Followed; detail: RunDetail; begun: readonly Run[] }): JSX.Element | null {
+  const { followed, detail, begun } = props;
   const { client, live, open } = useServices();
   const mayChange = useMay('execute', 'runs');
   const mayDelete = useMay('write', 'runs');
@@ -130,7 +138,7 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
     setBusy(true);
     void work.finally(() => setBusy(false));
   };
-  const begun = (made: Run): void => open('run', { run: made.id, name: made.name });
+  const show = (made: Run): void => open('run', { run: made.id, name: made.name });
   const ended = isFinal(run.status);
   const lost = run.reason === 'lost';
   const failed = run.status === 'failed' || run.status === 'cancelled';
@@ -154,7 +162,7 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
                   ? 'Run it again: what its agents and workflows had finished is taken over'
                   : 'Go on after its last finished step'
             }
-            onClick={() => act(resumeRun(client, live, run.id, begun))}
+            onClick={() => act(resumeRun(client, live, run.id, show))}
             data-testid="agentnb-resume"
           >
             Resume
@@ -178,7 +186,7 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
             minimal
             disabled={busy || !mayChange}
             title={mayChange ? 'Run it again as a new run; what is the same is taken over' : refused}
-            onClick={() => act(rerun(client, live, run.id, begun))}
+            onClick={() => act(rerun(client, live, run.id, show))}
             data-testid="agentnb-rerun"
           >
             Run again
@@ -211,6 +219,23 @@ function RunHeader({ followed, detail }: { followed: Followed; detail: RunDetail
             part of {shortId(run.parent)}
           </button>
         )}
+        {run.job && (
+          <button type="button" className="agentnb-link" onClick={() => open('run', { run: run.job })}>
+            of the job’s run {shortId(run.job)}
+          </button>
+        )}
+        {begun.slice(0, 10).map(one => (
+          <button
+            key={one.id}
+            type="button"
+            className="agentnb-link"
+            title={`The ${one.kind} ${one.name} that it has begun: ${one.status}`}
+            data-testid="agentnb-begun"
+            onClick={() => show(one)}
+          >
+            {one.kind} {shortId(one.id)}
+          </button>
+        ))}
         {detail.rerun_of && (
           <button
             type="button"

@@ -120,6 +120,15 @@ function Flow({
     }
   }, [selected, chosen, show]);
 
+  useEffect(() => {
+    // What is chosen stays in sight where the room changes, as a sheet that opens makes it do.
+    const observer = new ResizeObserver(() => selected && show(selected));
+    if (host.current) {
+      observer.observe(host.current);
+    }
+    return () => observer.disconnect();
+  }, [selected, show]);
+
   const onKeyDown = (event: KeyboardEvent): void => {
     const direction = KEYS[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) {

@@ -80,6 +80,7 @@ def test_a_job_is_run_now_and_leaves_output_and_log(api: httpx2.Client, place: P
     assert (run["status"], run["name"], run["input"]["parameters"]) == ("completed", "good", {"n": 21})
     (row,) = [row for row in got(api, "/jobs/good/runs")["runs"] if row["id"] == run["id"]]
     assert (row["trigger"], row["parameters"], row["has_log"]) == ("manual", {"n": 21}, True)
+    assert got(api, "/runs", job=run["id"])["runs"] == []  # it has begun none
     assert "42" in "".join(texts(place / row["output_path"]))
     assert "completed" in until(lambda: "completed" in (log := got(api, f"/runs/{run['id']}/log")["text"]) and log)
     assert got(api, "/jobs/good")["last_runs"][0]["duration_ms"] > 0

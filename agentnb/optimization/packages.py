@@ -67,16 +67,24 @@ def known_device(name: str) -> str:
         ConfigurationError: OpenVINO sees no such device.
     """
     found = core().available_devices
+    known = {*found, *(device.partition(".")[0] for device in found)}
     wanted = name.upper()
-    if wanted.split(":")[0].split(".")[0] not in {*(device.split(".")[0] for device in found), "AUTO"}:
+    auto, _, named = wanted.partition(":")
+    if not (wanted == "AUTO" or known.issuperset(named.split(",") if auto == "AUTO" else [wanted])):
         raise ConfigurationError(
-            f"OpenVINO sees no device {name!r} here; it sees: {', '.join(found)} (`agentnb doctor --hardware` says more)"
+            f"OpenVINO sees no device {name!r} here; it sees: {', '.join(found)}, and AUTO chooses (`agentnb doctor --hardware` says more)"
         )
     return wanted
+
+
+def capabilities(device: str) -> set[str]:
+    """What a device computes in; of AUTO, what all do that it chooses from."""
+    names = device.removeprefix("AUTO").removeprefix(":").split(",") if device.startswith("AUTO:") else [device]
+    return set.intersection(*(set(core().get_property(name, "OPTIMIZATION_CAPABILITIES")) for name in names))
 
 
 def cause(error: BaseException) -> str:
     """The last telling line of a native error, without the places in its sources."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Exception from", "Check ", "FrontEnd API failed"))]
-    return (telling or lines or [type(error).__name__])[-1]
+    return (telling or lines or [type(error).__name__])[-1].rstrip(".!")

@@ -67,6 +67,16 @@ def test_an_optimized_folder_is_compared_with_the_peer_of_its_original(network: 
     assert rows[0]["ratios"]["onnxruntime"] > 0
 
 
+def test_the_named_file_of_a_folder_is_measured(network: Path, tmp_path: Path) -> None:
+    import openvino
+
+    model = openvino.Core().read_model(networks.tflite(tmp_path / "one.tflite"))
+    openvino.save_model(model, tmp_path / "openvino_model.xml")
+    openvino.save_model(openvino.Core().read_model(network), tmp_path / "net.xml")
+    [row] = anb.benchmark(tmp_path / "net.xml", **QUICK)["rows"]
+    assert row["model"] == "net"
+
+
 def test_texts_have_lengths(encoder: Path) -> None:
     rows = anb.benchmark(encoder, lengths=(8, 16), batches=(2,), precisions=("f32",), **QUICK)["rows"]
     assert [(row["batch"], row["length"], row["computed_in"]) for row in rows] == [(2, 8, "f32"), (2, 16, "f32")]

@@ -17,7 +17,7 @@ from agentnb.optimization.benchmark import networks as networks_
 from agentnb.optimization.benchmark.subjects import subject_of
 from agentnb.optimization.packages import core, known_device
 from agentnb.ports.benchmark import BenchmarkTask
-from agentnb.ports.optimizer import Progress
+from agentnb.ports.progress import Progress, Step
 
 FORMAT = 1
 PEERS = ("onnxruntime", "torch", "llama.cpp")
@@ -30,7 +30,7 @@ def benchmark(task: BenchmarkTask, progress: Progress) -> dict[str, Any]:
     device = known_device(task.device)
     subjects = [subject_of(model) for model in task.models]
     settings = list(cases.settings(task))
-    roof = peak.measure(device, lambda done, total: progress("measuring the machine's peak", done, total)) if task.peak else {}
+    roof = peak.measure(device, lambda done, total: progress(Step("measuring the machine's peak", done, total))) if task.peak else {}
     rows: list[dict[str, Any]] = []
     networks = [one for one in subjects if one.source.kind != "llm"]
     if networks:

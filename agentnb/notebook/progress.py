@@ -80,7 +80,7 @@ class Terminal:
 
     def _show(self, row: str, text: str, done: int, total: int) -> None:
         if row not in self._rows:
-            self._rows[row] = self._bars.add_task("")
+            self._rows[row] = self._bars.add_task(printable(text), total=max(total, 1))
         self._bars.update(self._rows[row], description=printable(text), completed=done, total=max(total, 1))
 
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agentnb.errors import ConfigurationError, OptimizationError
-from agentnb.optimization.packages import cause, core, openvino
+from agentnb.errors import ConfigurationError, OptimizationError, cause
+from agentnb.optimization.packages import core, openvino
 
 _ROOM = 1.2
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from agentnb import telemetry
@@ -49,15 +51,16 @@ def nncf() -> Any:
 
 @contextmanager
 def without_bars() -> Iterator[None]:
-    """Keep rich, by which nncf shows progress, quiet: we show our own."""
+    """Keep rich, by which nncf shows progress, quiet (in a notebook also its empty widget): we show our own."""
     import rich
 
     console = rich.get_console()
-    before, console.quiet = console.quiet, True
+    before = console.quiet, console.is_jupyter
+    console.quiet, console.is_jupyter = True, False
     try:
         yield
     finally:
-        console.quiet = before
+        console.quiet, console.is_jupyter = before
 
 
 def known_device(name: str) -> str:
@@ -83,8 +86,15 @@ def capabilities(device: str) -> set[str]:
     return set.intersection(*(set(core().get_property(name, "OPTIMIZATION_CAPABILITIES")) for name in names))
 
 
-def cause(error: BaseException) -> str:
-    """The last telling line of a native error, without the places in its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check ", "FrontEnd API failed"))]
-    return (telling or lines or [type(error).__name__])[-1].rstrip(".!")
+def processor() -> str:
+    """The processor's name."""
+    return str(core().get_property("CPU", "FULL_DEVICE_NAME"))
+
+
+def versions(*names: str) -> dict[str, str]:
+    """Versions of Python and of those packages that are installed."""
+    found = {"python": platform.python_version()}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from agentnb.errors import ConfigurationError, GateRefused
 from agentnb.optimization import data, metrics, recipes
 from agentnb.optimization.export import export, write_report
 from agentnb.optimization.folders import check_free
-from agentnb.optimization.packages import capabilities, core, known_device
+from agentnb.optimization.packages import capabilities, known_device, processor, versions
 from agentnb.optimization.report import Facts
 from agentnb.optimization.search import Question, Search, milliseconds, timed_inputs
 from agentnb.optimization.sources import Source, open_source
@@ -41,9 +39,9 @@ def optimize(task: Task, progress: Progress) -> Optimized:
     calibration, evaluation = data.split(samples, other)
     metric = _metric(task.metric, source, targets=all(sample.target is not None for sample in evaluation))
     tried = _recipes(task, source, device)
-    versions = _versions()
+    found = versions(*_PACKAGES)
     folder = output.with_name(f".{output.name}.search")
-    key = _key(task, source, device, versions, metric, data.digest([*calibration, *evaluation]))
+    key = _key(task, source, device, found, metric, data.digest([*calibration, *evaluation]))
     question = Question(
         source,
         calibration,
@@ -60,7 +58,7 @@ def optimize(task: Task, progress: Progress) -> Optimized:
         search.run(tried)
         winner, times = search.final()
         outcomes = [state.outcomes[recipe.name] for recipe in tried if recipe.name in state.outcomes]
-        facts = Facts(source, metric, task, device, _processor(), versions, len(calibration), search.reference, milliseconds(times["fp32"]))
+        facts = Facts(source, metric, task, device, processor(), found, len(calibration), search.reference, milliseconds(times["fp32"]))
         if winner is None:
             raise _refused(task, outcomes, write_report(folder, facts, outcomes))
         return export(output, facts, outcomes, winner, state.build(winner.recipe))
@@ -120,21 +118,7 @@ def _recipes(task: Task, source: Source, device: str) -> list[recipes.Recipe]:
     return [recipe for recipe in found if not task.only or recipe.name in task.only or recipe.build in task.only]
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _processor() -> str:
-    return str(core().get_property("CPU", "FULL_DEVICE_NAME"))
-
-
-def _key(task: Task, source: Source, device: str, versions: dict[str, str], metric: metrics.Metric, data_digest: str) -> str:
+def _key(task: Task, source: Source, device: str, packages: dict[str, str], metric: metrics.Metric, data_digest: str) -> str:
     """What outcomes depend on; another goal or another list of recipes takes over what is known of each."""
     code = getattr(getattr(metric.score, "__code__", None), "co_code", b"")
     parts = (
@@ -145,9 +129,9 @@ def _key(task: Task, source: Source, device: str, versions: dict[str, str], metr
         task.max_drop,
         task.sure,
         device,
-        _processor(),
+        processor(),
         task.batch,
-        sorted(versions.items()),
+        sorted(packages.items()),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

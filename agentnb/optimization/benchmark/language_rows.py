@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agentnb.optimization.benchmark import language
+from agentnb.optimization.benchmark import flops, language
 from agentnb.optimization.benchmark.cases import Setting
 from agentnb.optimization.benchmark.engines import grown
 from agentnb.optimization.benchmark.subjects import Subject, identity
+from agentnb.optimization.folders import weight_bytes
 from agentnb.optimization.measurement import Timing
 from agentnb.ports.benchmark import BenchmarkTask
 from agentnb.ports.progress import Progress, Step
@@ -99,7 +100,8 @@ def _row(subject: Subject, engine: Engine, length: int) -> dict[str, Any]:
         "throughput": round(1 / each.median, 2),
         "load_s": round(engine.seconds, 3),
         "memory_mb": round(engine.megabytes, 1),
-        "weights_mb": round(language.ir_bytes(subject.source.folder) / 1e6, 2),
+        "weights_mb": round(weight_bytes(subject.source.model) / 1e6, 2),
+        "read_mb": round(flops.weights_read(subject.source.model, engine.setting.precision) / 1e6, 3),
         "repetitions": len(engine.spent),
         "computed_in": engine.setting.precision,
         "gflops": None,

@@ -103,6 +103,7 @@ def _combination(
                 "load_s": round(engine.seconds, 3),
                 "memory_mb": round(engine.megabytes, 1),
                 "weights_mb": round(weight_bytes(subject.source.model) / 1e6, 2),
+                "read_mb": round(flops.weights_read(subject.source.model, one.precision) / 1e6, 3),
                 "repetitions": len(timing.seconds),
                 "computed_in": one.precision,
                 "gflops": round(operations * one.inferences / timing.median / 1e9, 2) if operations else None,

@@ -10,8 +10,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from agentnb.errors import ConfigurationError
-from agentnb.optimization.packages import cause
+from agentnb.errors import ConfigurationError, cause
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1"}
 _ACTIVATIONS = {"gelu": "erf", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agentnb import config, plugins
-from agentnb.errors import AgentNBError, ConfigurationError, MissingExtra
+from agentnb.errors import AgentNBError, ConfigurationError, MissingExtra, cause
 from agentnb.optimization.metrics import function
-from agentnb.optimization.packages import cause, core, openvino
+from agentnb.optimization.packages import core, openvino
 from agentnb.optimization.sources import encoder, wordpiece
 
 Kind = Literal["encoder", "llm", "network"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+
+_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: (Check failed: .* is false: )?")
+"""How xgrammar begins its errors."""
 
 
 class AgentNBError(Exception):
@@ -27,6 +32,13 @@ class AgentNBError(Exception):
 def described(error: BaseException) -> dict[str, str]:
     """An error as the journal keeps it."""
     return {"type": type(error).__name__, "message": str(error) or type(error).__name__}
+
+
+def cause(error: BaseException) -> str:
+    """The last telling line of an error of native code, without the places in its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Exception from", "Check ", "FrontEnd API failed"))]
+    return _PLACE.sub("", (telling or lines or [type(error).__name__])[-1]).rstrip(".!")
 
 
 class ConfigurationError(AgentNBError):

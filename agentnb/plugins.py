@@ -29,7 +29,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "workflow": "agentnb.runtime.workflow_steps:WorkflowStep",
     },
     "agentnb.executors": {"process": "agentnb.adapters.processes:ProcessExecutor"},
-    "agentnb.views": {"graph": "agentnb.notebook.graph_view:show"},
+    "agentnb.views": {"graph": "agentnb.notebook.graph_view:show", "progress": "agentnb.notebook.progress:shown"},
     "agentnb.optimizers": {"openvino": "agentnb.optimization.work:optimize"},
     "agentnb.benchmarks": {"openvino": "agentnb.optimization.benchmark:benchmark"},
     "agentnb.converters": {"gguf": "agentnb.adapters.openvino.gguf:converted"},

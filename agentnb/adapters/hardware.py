@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentnb import telemetry
+from agentnb.errors import cause
 from agentnb.ports.checks import Finding
 
 _SETS = {
@@ -119,8 +120,7 @@ def _runs_in(core: Any, model: Any, device: str, hint: Mapping[str, str]) -> str
         compiled = core.compile_model(model, device, dict(hint))
         graph = compiled.get_runtime_model()
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return f"not there ({lines[-1] if lines else type(error).__name__})"
+        return f"not there ({cause(error)})"
     for node in graph.get_ops():
         info = node.get_rt_info()
         kind = info["layerType"].astype(str) if "layerType" in info else ""

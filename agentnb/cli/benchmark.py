@@ -92,7 +92,7 @@ def run(
             tokens=tokens,
             shapes=_shapes(shape or []),
             peak=peak,
-            progress=not as_json and sys.stderr.isatty(),
+            progress=not as_json,
         )
         if output is not None:
             _write(output, found)

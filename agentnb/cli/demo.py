@@ -10,6 +10,7 @@ import typer
 
 from agentnb.cli.output import Json, exit_codes, put
 from agentnb.errors import AgentNBError, ConfigurationError
+from agentnb.notebook.formats import CUT
 from agentnb.notebook.progress import pull
 from agentnb.runtime.runtime import current
 
@@ -25,7 +26,7 @@ def demo(
     with exit_codes(as_json=as_json):
         source = _notebook()
         info = current().models.pull(MODEL, lambda *_: None) if as_json else pull(current(), MODEL)
-        answers = _execute(source, output, progress=not as_json)
+        answers = _execute(source, output, progress=not as_json and sys.stderr.isatty())
     if as_json:
         put({"model": info.path, "notebook": str(output.absolute()), "answers": answers})
         return
@@ -51,13 +52,16 @@ def _execute(source: Path, output: Path, *, progress: bool) -> list[tuple[str, s
         raise _Failed(
             f"cell {error.exec_count} of {source.name} failed: {error.ename}: {error.evalue}. What ran is in {output.absolute()}"
         ) from None
-    return [(cell.source, _answer(cell)) for cell in done.cells if cell.cell_type == "code" and cell.source.startswith("%%agent")]
+    return [(cell.source, answer_of(cell)) for cell in done.cells if cell.cell_type == "code" and cell.source.startswith("%%agent")]
 
 
-def _answer(cell: object) -> str:
-    outputs = getattr(cell, "outputs", [])
-    texts = [item.data.get("text/plain", "") for item in outputs if item.output_type == "display_data"]
-    return str(texts[-1]) if texts else ""
+def answer_of(cell: object) -> str:
+    """What a cell has shown, and whether it was cut off."""
+    outputs = [item.data for item in getattr(cell, "outputs", []) if item.output_type == "display_data"]
+    if not outputs:
+        return ""
+    cut = " … (cut off at max_tokens)" if CUT in outputs[-1].get("text/html", "") else ""
+    return f"{outputs[-1].get('text/plain', '').strip()}{cut}"
 
 
 class _Failed(AgentNBError):

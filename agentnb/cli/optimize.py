@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agentnb.cli.output import INTERRUPTED, Json, exit_codes, put, stop
+from agentnb.cli.output import Json, exit_codes, put
 from agentnb.notebook.tables import optimized
 from agentnb.runtime import performance
 
@@ -47,27 +47,24 @@ def optimize(
 ) -> None:
     """Make a model faster: try recipes, and write the fastest that passes the accuracy gate; interrupted, the same command goes on."""
     with exit_codes(as_json=as_json):
-        try:
-            found = performance.optimize(
-                model,
-                calibration=calibration,
-                output=output,
-                to=to,
-                evaluation=evaluation,
-                metric=metric,
-                max_drop=max_drop,
-                sure=sure,
-                device=device,
-                budget=budget,
-                batch=batch,
-                samples=samples,
-                pixels=pixels,
-                only=tuple(recipe or ()),
-                force=force,
-                progress=not as_json and sys.stderr.isatty(),
-            )
-        except KeyboardInterrupt:
-            stop("interrupted: the same command goes on where it was", INTERRUPTED, as_json=as_json)
+        found = performance.optimize(
+            model,
+            calibration=calibration,
+            output=output,
+            to=to,
+            evaluation=evaluation,
+            metric=metric,
+            max_drop=max_drop,
+            sure=sure,
+            device=device,
+            budget=budget,
+            batch=batch,
+            samples=samples,
+            pixels=pixels,
+            only=tuple(recipe or ()),
+            force=force,
+            progress=not as_json,
+        )
         if as_json:
             put({"folder": found.folder.absolute(), **found.report})
             return

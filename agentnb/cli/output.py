@@ -30,8 +30,8 @@ def exit_codes(*, as_json: bool = False) -> Iterator[None]:
     """End the process with the code that belongs to what went wrong, its message on standard error."""
     try:
         yield
-    except KeyboardInterrupt:
-        stop("interrupted", INTERRUPTED, as_json=as_json)
+    except KeyboardInterrupt as error:
+        stop("\n".join(["interrupted", *_notes(error)]), INTERRUPTED, as_json=as_json)
     except AgentNBError as error:
         stop(error, code_of(error), as_json=as_json)
 
@@ -47,11 +47,17 @@ def code_of(error: BaseException) -> int:
 def stop(error: BaseException | str, code: int, *, as_json: bool) -> NoReturn:
     """Say what went wrong, and exit."""
     name = "" if isinstance(error, str) else type(error).__name__
+    message = "\n".join([str(error), *_notes(error)])
     if as_json:
-        put({"error": {"type": name, "message": str(error), "run": getattr(error, "run_id", "")}})
+        put({"error": {"type": name, "message": message, "run": getattr(error, "run_id", "")}})
     else:
-        sys.stderr.write(printable(f"{name}: {error}\n" if name else f"{error}\n"))
+        sys.stderr.write(printable(f"{name}: {message}\n" if name else f"{message}\n"))
     raise typer.Exit(code)
+
+
+def _notes(error: object) -> list[str]:
+    """What was added to an error on its way."""
+    return list(getattr(error, "__notes__", ()))
 
 
 def put(value: Any) -> None:

@@ -13,6 +13,7 @@ from agentnb.secrets import redact
 __all__ = ["GLYPHS", "ago", "count", "duration", "plural", "printable", "usage_line"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CUT = "cut off at max_tokens"
 
 GLYPHS = {
     "queued": "○",
@@ -60,7 +61,7 @@ def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float) -> str
         f"${cost:.4f}" if cost else "",
         duration(milliseconds),
         "replayed" if usage.get("replayed") else "",
-        "cut off at max_tokens" if usage.get("cut_off") else "",
+        CUT if usage.get("cut_off") else "",
     ]
     return " · ".join(part for part in parts if part)
 

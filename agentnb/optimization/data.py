@@ -66,7 +66,7 @@ def _items(data: Any) -> Iterator[Raw]:
         path = Path(data).expanduser()
         if path.is_dir():
             return _images(path)
-        readers = {".npz": _npz, ".npy": _npy, ".jsonl": _jsonl, ".txt": _txt}
+        readers = {".npz": _stacked, ".npy": _stacked, ".jsonl": _jsonl, ".txt": _txt}
         if path.suffix in readers:
             if not path.is_file():
                 raise ConfigurationError(f"{path}: there is no such file")
@@ -78,44 +78,37 @@ def _items(data: Any) -> Iterator[Raw]:
 
 
 def _iterated(data: Any) -> Iterator[Raw]:
+    count = 0
     try:
         source: Iterable[Any] = data() if callable(data) else data
         for item in source:
+            count += 1
             yield Raw(*item) if isinstance(item, tuple) and len(item) == 2 else item if isinstance(item, Raw) else Raw(item)
     except ConfigurationError:
         raise
     except Exception as error:
-        raise ConfigurationError(f"the calibration data raised {type(error).__name__}: {error}") from error
+        raise ConfigurationError(f"the data raised {type(error).__name__} after {count} samples: {error}: mend what makes it") from error
 
 
-def _npy(path: Path) -> Iterator[Raw]:
-    for value in _loaded(path):
-        yield Raw(value[None], None)
-
-
-def _npz(path: Path) -> Iterator[Raw]:
+def _stacked(path: Path) -> Iterator[Raw]:
     arrays = _loaded(path)
+    shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in arrays.items())
+    sizes = {value.shape[:1] for value in arrays.values()}
     key = next((name for name in TARGETS if name in arrays), None)
     targets = arrays.pop(key) if key else None
-    sizes = {name: len(value) for name, value in arrays.items() if value.ndim}
-    if (
-        not arrays
-        or len(set(sizes.values())) != 1
-        or len(sizes) != len(arrays)
-        or (targets is not None and len(targets) not in sizes.values())
-    ):
-        raise ConfigurationError(f"{path}: all arrays need the same first axis, which counts the samples; here it is {sizes or 'nothing'}")
-    for number in range(next(iter(sizes.values()))):
-        yield Raw({name: value[number][None] for name, value in arrays.items()}, None if targets is None else targets[number])
+    if not arrays or len(sizes) != 1 or () in sizes:
+        raise ConfigurationError(f"{path}: all arrays need the same first axis, which counts the samples; it has {shapes or 'no arrays'}")
+    for number in range(len(next(iter(arrays.values())))):
+        yield Raw({name: value[number : number + 1] for name, value in arrays.items()}, None if targets is None else targets[number])
 
 
-def _loaded(path: Path) -> Any:
+def _loaded(path: Path) -> dict[str, Any]:
     import numpy as np
 
     try:
         with path.open("rb") as stream:
             found = np.load(stream, allow_pickle=False)
-            return dict(found) if hasattr(found, "files") else found
+            return dict(found) if hasattr(found, "files") else {"input": found}
     except Exception as error:
         raise ConfigurationError(f"{path} can't be read ({error}): write it with numpy.savez, without Python objects") from error
 

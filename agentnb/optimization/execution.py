@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentnb.errors import OptimizationError
-from agentnb.optimization.packages import cause, core
+from agentnb.errors import OptimizationError, cause
+from agentnb.optimization.packages import core
 
 _HIDDEN_RANK = 3
 

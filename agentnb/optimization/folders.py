@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agentnb.errors import ConfigurationError, OptimizationError
-from agentnb.optimization.packages import cause, core, openvino
+from agentnb.errors import ConfigurationError, OptimizationError, cause
+from agentnb.optimization.packages import core, openvino
 
 _ROOM = 1.2
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -31,19 +31,24 @@ def readable_errors(place: Path) -> Iterator[None]:
 
 
 def check_free(target: Path, *, force: bool) -> None:
-    """Refuse early what could not be written in the end.
+    """Refuse early what could not be written in the end; nothing is made.
 
     Raises:
         ConfigurationError: Something is there already, or the folder above can't be written.
     """
-    if target.exists() and not force and (not target.is_dir() or any(target.iterdir())):
-        raise ConfigurationError(f"{target} is there already: choose another -o, or --force to replace it")
-    if target.exists() and force and not (target / "agentnb.json").is_file():
-        raise ConfigurationError(f"{target} wasn't written by `agentnb optimize`, so --force doesn't replace it: choose another -o")
-    with readable_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(target.parent, os.W_OK):
-        raise ConfigurationError(f"{target.parent} can't be written: choose another -o")
+    if target in (Path.cwd(), *Path.cwd().parents):
+        raise ConfigurationError(f"-o {target}: that is the working folder, or holds it: name a folder of its own")
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        if not (target / "agentnb.json").is_file():
+            raise ConfigurationError(f"{target} is there already, and wasn't written by `agentnb optimize`: choose another -o")
+        if not force:
+            raise ConfigurationError(f"{target} is there already: choose another -o, or --force to replace it")
+    above = next(place for place in target.parents if place.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=above):
+            pass
+    except OSError as error:
+        raise ConfigurationError(f"{above} can't be written ({error.strerror}): choose another -o") from None
 
 
 @contextmanager

@@ -174,7 +174,7 @@ def scored(metric: Metric, number: int, output: Any, against: Any) -> float:
     except Exception as error:
         raise ConfigurationError(
             f"the metric {metric.name} raised on sample {number}: {type(error).__name__}: {error} "
-            f"(output {_shape(output)}): mend the metric, then run this again, it goes on where it was"
+            f"(output {_shape(output)}): mend the metric"
         ) from error
     if not np.isfinite(value):
         raise ConfigurationError(

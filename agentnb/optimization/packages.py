@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from agentnb import telemetry
@@ -49,15 +51,16 @@ def nncf() -> Any:
 
 @contextmanager
 def without_bars() -> Iterator[None]:
-    """Keep rich, by which nncf shows progress, quiet: we show our own."""
+    """Keep rich, by which nncf shows progress, quiet (in a notebook also its empty widget): we show our own."""
     import rich
 
     console = rich.get_console()
-    before, console.quiet = console.quiet, True
+    before = console.quiet, console.is_jupyter
+    console.quiet, console.is_jupyter = True, False
     try:
         yield
     finally:
-        console.quiet = before
+        console.quiet, console.is_jupyter = before
 
 
 def known_device(name: str) -> str:
@@ -67,16 +70,31 @@ def known_device(name: str) -> str:
         ConfigurationError: OpenVINO sees no such device.
     """
     found = core().available_devices
+    known = {*found, *(device.partition(".")[0] for device in found)}
     wanted = name.upper()
-    if wanted.split(":")[0].split(".")[0] not in {*(device.split(".")[0] for device in found), "AUTO"}:
+    auto, _, named = wanted.partition(":")
+    if not (wanted == "AUTO" or known.issuperset(named.split(",") if auto == "AUTO" else [wanted])):
         raise ConfigurationError(
-            f"OpenVINO sees no device {name!r} here; it sees: {', '.join(found)} (`agentnb doctor --hardware` says more)"
+            f"OpenVINO sees no device {name!r} here; it sees: {', '.join(found)}, and AUTO chooses (`agentnb doctor --hardware` says more)"
         )
     return wanted
 
 
-def cause(error: BaseException) -> str:
-    """The last telling line of a native error, without the places in its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check ", "FrontEnd API failed"))]
-    return (telling or lines or [type(error).__name__])[-1]
+def capabilities(device: str) -> set[str]:
+    """What a device computes in; of AUTO, what all do that it chooses from."""
+    names = device.removeprefix("AUTO").removeprefix(":").split(",") if device.startswith("AUTO:") else [device]
+    return set.intersection(*(set(core().get_property(name, "OPTIMIZATION_CAPABILITIES")) for name in names))
+
+
+def processor() -> str:
+    """The processor's name."""
+    return str(core().get_property("CPU", "FULL_DEVICE_NAME"))
+
+
+def versions(*names: str) -> dict[str, str]:
+    """Versions of Python and of those packages that are installed."""
+    found = {"python": platform.python_version()}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agentnb.errors import OptimizationError
+from agentnb.errors import OptimizationError, cause
 from agentnb.optimization.data import Sample
 from agentnb.optimization.folders import weight_bytes
-from agentnb.optimization.packages import cause, nncf, without_bars
+from agentnb.optimization.packages import nncf, without_bars
 from agentnb.optimization.recipes import Recipe
 from agentnb.optimization.sources import Source
 

@@ -18,7 +18,7 @@ from agentnb.optimization.metrics import Metric, scored
 from agentnb.optimization.recipes import BASELINE, Recipe
 from agentnb.optimization.sources import Source
 from agentnb.optimization.state import Outcome, State
-from agentnb.ports.optimizer import Progress
+from agentnb.ports.progress import Best, Progress, Step
 
 _ROUNDS, _FINAL_ROUNDS = 4, 12
 _FINALISTS = 3
@@ -73,6 +73,7 @@ class Search:
         self._progress = progress
         self._original = Compiled(question.source.model, question.source.kind, question.device, BASELINE.properties())
         self._names: list[str] = []
+        self._number = 0
         self._kept: list[Any] = []
         self.reference: list[float] = []
         for number, sample in enumerate(question.evaluation):
@@ -84,21 +85,30 @@ class Search:
             against = question.metric.keep(output, sample.inputs, sample.target)
             self.reference.append(scored(question.metric, number, output, against))
             self._kept.append(against)
-            progress("original: judging", number + 1, len(question.evaluation))
+            self._tell("original: judging", number + 1, len(question.evaluation))
 
     def run(self, recipes: Sequence[Recipe]) -> None:
         """Try all that are not known yet; the result is one of them."""
         self._names = [recipe.name for recipe in recipes]
-        for recipe in recipes:
-            if recipe.name in self._state.outcomes:
+        for self._number, recipe in enumerate(recipes, 1):
+            known = self._state.outcomes.get(recipe.name)
+            if known is not None:
+                self._tell(f"{_said(known)}, known from before", ended=True)
                 continue
             if time.monotonic() > self._question.deadline:
-                self._state.outcomes[recipe.name] = Outcome(recipe, "left out", "the time was over before its turn")
-                continue
-            begin = time.monotonic()
-            outcome = self._try(recipe)
-            self._state.add(replace(outcome, seconds=round(time.monotonic() - begin, 2)))
-            self._tidy(recipes)
+                outcome = self._state.outcomes[recipe.name] = Outcome(recipe, "left out", "the time was over before its turn")
+            else:
+                begin = time.monotonic()
+                outcome = self._try(recipe)
+                self._state.add(replace(outcome, seconds=round(time.monotonic() - begin, 2)))
+                self._tidy(recipes)
+            self._tell(_said(outcome), ended=True)
+
+    def _tell(self, what: str, done: int = 0, total: int = 0, *, ended: bool = False) -> None:
+        best = self._best()[:1]
+        leader = Best(best[0].recipe.name, best[0].speedup, best[0].drop) if best else None
+        place = ("recipe", self._number, len(self._names)) if self._number else ("", 0, 0)
+        self._progress(Step(what, done, total, *place, leader, ended))
 
     def _try(self, recipe: Recipe) -> Outcome:
         try:
@@ -139,9 +149,9 @@ class Search:
             recipe,
             self._question.source,
             self._question.calibration,
-            lambda done, total: self._progress(f"{recipe.name}: calibrating", done, total),
+            lambda done, total: self._tell(f"{recipe.name}: calibrating", done, total),
         )
-        self._progress(f"{recipe.name}: writing", 0, 1)
+        self._tell(f"{recipe.name}: writing", 0, 1)
         part = file.parent.with_name(f".{file.parent.name}.part")
         self._state.drop(part.name)
         size = save(model, part / file.name)
@@ -158,7 +168,7 @@ class Search:
             if not finite(output):
                 raise OptimizationError(f"its output isn't finite on sample {number}")
             scores.append(scored(question.metric, number, output, self._kept[number]))
-            self._progress(f"{recipe.name}: judging", number + 1, len(question.evaluation))
+            self._tell(f"{recipe.name}: judging", number + 1, len(question.evaluation))
             if number % 32 == 31 and gate.hopeless(self.reference[: number + 1], scores, question.max_drop):
                 break
         return gate.judge(self.reference[: len(scores)], scores, question.max_drop, sure=question.sure)
@@ -169,7 +179,7 @@ class Search:
         return interleaved(
             {name: self._pass(model) for name, model in models.items()},
             rounds,
-            tick=lambda done, total: self._progress(f"{what}: measuring", done, total),
+            tick=lambda done, total: self._tell(f"{what}: measuring", done, total),
         )
 
     def _pass(self, model: Compiled) -> Callable[[], object]:
@@ -208,6 +218,13 @@ class Search:
             self._state.add(replace(outcome, speedup=speedup, milliseconds=milliseconds))
         winner = max((self._state.outcomes[outcome.recipe.name] for outcome in best), key=lambda outcome: outcome.speedup)
         return winner, times
+
+
+def _said(outcome: Outcome) -> str:
+    """What came of a recipe, in a line."""
+    if outcome.status == "passed":
+        return f"{Best(outcome.recipe.name, outcome.speedup, outcome.drop)}: passed"
+    return f"{outcome.recipe.name}: {outcome.status}, {outcome.reason}"
 
 
 def _speed(times: Mapping[str, Timing], name: str) -> tuple[float, dict[str, float]]:

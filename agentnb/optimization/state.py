@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +42,11 @@ class Outcome:
     milliseconds: Mapping[str, float] | None = None
     size: int = 0
     seconds: float = 0.0
+
+    @property
+    def drop(self) -> float:
+        """What the mean of the metric lost; infinite where it was not judged."""
+        return self.verdict.drop if self.verdict else math.inf
 
 
 class State:
@@ -104,29 +110,45 @@ def _outcome(data: dict[str, Any]) -> Outcome:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep others from searching for the same result meanwhile; the claim ends with the process.
+    """Keep others from searching for the same result meanwhile; the claim is on the search's folder, and ends with the process.
+
+    Folders that were made for it and hold nothing in the end are removed.
 
     Raises:
         ConfigurationError: Another process is at it.
+        OptimizationError: The folder can't be made.
     """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    with readable_errors(folder.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _claimed(folder):
+            yield
+    finally:
+        with suppress(OSError):
+            for place in made:
+                if place.exists():
+                    place.rmdir()
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
     try:
         import fcntl
     except ImportError:  # Windows has no flock
         yield
         return
-    lock = folder.with_name(f"{folder.name}.lock")
-    with readable_errors(folder):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock, os.O_CREAT | os.O_WRONLY, 0o600)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise ConfigurationError(
-            f"another process is searching for the same result ({lock} is held): wait for it, or choose another -o"
-        ) from None
-    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            gone = not folder.exists() or not os.path.samestat(os.fstat(descriptor), folder.stat())
+        except OSError:
+            gone = True
+        if gone:  # held by another, or removed by one that has just ended
+            raise ConfigurationError(
+                f"another process is searching for the same result ({folder} is held): wait for it, or choose another -o"
+            )
         yield
     finally:
-        lock.unlink(missing_ok=True)
         os.close(descriptor)

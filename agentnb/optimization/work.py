@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import platform
 import time
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from agentnb.errors import ConfigurationError, GateRefused
 from agentnb.optimization import data, metrics, recipes
 from agentnb.optimization.export import export, write_report
 from agentnb.optimization.folders import check_free
-from agentnb.optimization.packages import core, known_device
+from agentnb.optimization.packages import capabilities, known_device, processor, versions
 from agentnb.optimization.report import Facts
 from agentnb.optimization.search import Question, Search, milliseconds, timed_inputs
 from agentnb.optimization.sources import Source, open_source
 from agentnb.optimization.state import Outcome, State, alone
-from agentnb.ports.optimizer import Optimized, Progress, Task
+from agentnb.ports.optimizer import Optimized, Task
+from agentnb.ports.progress import Progress, Step
 
 _PACKAGES = ("jupyter-agentnb", "openvino", "nncf", "openvino-tokenizers", "numpy")
 
@@ -27,44 +28,59 @@ _PACKAGES = ("jupyter-agentnb", "openvino", "nncf", "openvino-tokenizers", "nump
 def optimize(task: Task, progress: Progress) -> Optimized:
     """Write the fastest model that passes the gate; see ``agentnb.ports.optimizer``."""
     _check(task)
-    output = Path(task.output).expanduser()
+    output = task.output.expanduser().resolve()
     check_free(output, force=task.force)
     device = known_device(task.device)
-    progress("reading", 0, 2)
+    progress(Step("reading the data and the model"))
     raw = data.read(task.calibration, limit=task.samples)
     source = open_source(task.model, lambda: _example(raw[0].value))
-    progress("reading", 1, 2)
     samples = data.fit(raw, source, pixels=task.pixels)
     other = None if task.evaluation is None else data.fit(data.read(task.evaluation, limit=task.samples), source, pixels=task.pixels)
     calibration, evaluation = data.split(samples, other)
     metric = _metric(task.metric, source, targets=all(sample.target is not None for sample in evaluation))
     tried = _recipes(task, source, device)
-    progress("reading", 2, 2)
+    found = versions(*_PACKAGES)
     folder = output.with_name(f".{output.name}.search")
-    versions = _versions()
-    with alone(folder):
-        state = State(folder, _key(task, source, device, versions, metric, data.digest([*calibration, *evaluation])))
-        question = Question(
-            source,
-            calibration,
-            evaluation,
-            timed_inputs(evaluation, task.batch),
-            metric,
-            task.max_drop,
-            task.sure,
-            device,
-            time.monotonic() + (task.budget or math.inf),
-        )
+    key = _key(task, source, device, found, metric, data.digest([*calibration, *evaluation]))
+    question = Question(
+        source,
+        calibration,
+        evaluation,
+        timed_inputs(evaluation, task.batch),
+        metric,
+        task.max_drop,
+        task.sure,
+        device,
+        time.monotonic() + (task.budget or math.inf),
+    )
+    with alone(folder), _kept(State(folder, key)) as state:
         search = Search(question, state, progress)
         search.run(tried)
         winner, times = search.final()
         outcomes = [state.outcomes[recipe.name] for recipe in tried if recipe.name in state.outcomes]
-        facts = Facts(source, metric, task, device, _processor(), versions, len(calibration), search.reference, milliseconds(times["fp32"]))
+        facts = Facts(source, metric, task, device, processor(), found, len(calibration), search.reference, milliseconds(times["fp32"]))
         if winner is None:
             raise _refused(task, outcomes, write_report(folder, facts, outcomes))
-        result = export(output, facts, outcomes, winner, state.build(winner.recipe))
-        state.remove()
-    return result
+        return export(output, facts, outcomes, winner, state.build(winner.recipe))
+
+
+@contextmanager
+def _kept(state: State) -> Iterator[State]:
+    """Leave what a search has found on the disk where it didn't come to its end, and say so; else remove it."""
+    try:
+        yield state
+    except GateRefused:
+        raise
+    except BaseException as error:
+        if state.outcomes:
+            known = f"{len(state.outcomes)} recipe{'s' if len(state.outcomes) > 1 else ''}"
+            error.add_note(
+                f"{known} tried so far: kept in {state.folder}. Run the same again, and it goes on there; delete it to begin anew"
+            )
+        else:
+            state.remove()
+        raise
+    state.remove()
 
 
 def _check(task: Task) -> None:
@@ -95,29 +111,14 @@ def _metric(metric: Any, source: Source, *, targets: bool) -> metrics.Metric:
 
 
 def _recipes(task: Task, source: Source, device: str) -> list[recipes.Recipe]:
-    capabilities = core().get_property("CPU" if device == "AUTO" else device, "OPTIMIZATION_CAPABILITIES")
-    found = recipes.candidates(task.to, source.kind, bf16="BF16" in capabilities, operators=source.operators)
+    found = recipes.candidates(task.to, source.kind, bf16="BF16" in capabilities(device), operators=source.operators)
     unknown = sorted(set(task.only) - {name for recipe in found for name in (recipe.name, recipe.build)})
     if unknown:
         raise ConfigurationError(f"no recipe {', '.join(unknown)} for this model; there are: {', '.join(recipe.name for recipe in found)}")
     return [recipe for recipe in found if not task.only or recipe.name in task.only or recipe.build in task.only]
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _processor() -> str:
-    return str(core().get_property("CPU", "FULL_DEVICE_NAME"))
-
-
-def _key(task: Task, source: Source, device: str, versions: dict[str, str], metric: metrics.Metric, data_digest: str) -> str:
+def _key(task: Task, source: Source, device: str, packages: dict[str, str], metric: metrics.Metric, data_digest: str) -> str:
     """What outcomes depend on; another goal or another list of recipes takes over what is known of each."""
     code = getattr(getattr(metric.score, "__code__", None), "co_code", b"")
     parts = (
@@ -128,22 +129,21 @@ def _key(task: Task, source: Source, device: str, versions: dict[str, str], metr
         task.max_drop,
         task.sure,
         device,
-        _processor(),
+        processor(),
         task.batch,
-        sorted(versions.items()),
+        sorted(packages.items()),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _refused(task: Task, outcomes: list[Outcome], report: Path) -> GateRefused:
-    judged = [outcome for outcome in outcomes if outcome.verdict]
-    least = min(judged, key=lambda outcome: outcome.verdict.drop if outcome.verdict else math.inf, default=None)
     if not outcomes or all(outcome.status == "left out" for outcome in outcomes):
         return GateRefused("no recipe was tried: raise --budget", report)
-    if least is None or least.verdict is None:
+    least = min(outcomes, key=lambda outcome: outcome.drop)
+    if math.isinf(least.drop):
         return GateRefused(f"no recipe could be made ({outcomes[0].reason}), so nothing was written", report)
     return GateRefused(
-        f"no recipe passed the gate, so nothing was written: {least.recipe.name} lost least, {least.verdict.drop:.4f} "
+        f"no recipe passed the gate, so nothing was written: {least.recipe.name} lost least, {least.drop:.4f} "
         f"where {task.max_drop:g} are allowed; try --to auto, other calibration data, or a larger --max-drop",
         report,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from agentnb.ports.optimizer import Progress
+from agentnb.ports.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

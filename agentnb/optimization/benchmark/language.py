@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agentnb import telemetry
-from agentnb.errors import ConfigurationError, MissingExtra, OptimizationError
+from agentnb.errors import ConfigurationError, MissingExtra, OptimizationError, cause
 from agentnb.optimization.benchmark.cases import Setting
-from agentnb.optimization.packages import cause
 from agentnb.optimization.sources import Source
 
 Generate = Callable[[Sequence[int], int], "Spent"]
@@ -122,9 +121,3 @@ def prompt(length: int, seed: int) -> list[int]:
     import numpy as np
 
     return [int(token) for token in np.random.default_rng(seed).integers(1000, 9000, length)]
-
-
-def ir_bytes(folder: Path | None) -> int:
-    """Bytes of the weights that each token reads."""
-    file = folder / "openvino_model.bin" if folder else None
-    return file.stat().st_size if file and file.is_file() else 0

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agentnb.optimization.benchmark import language
+from agentnb.optimization.benchmark import flops, language
 from agentnb.optimization.benchmark.cases import Setting
 from agentnb.optimization.benchmark.engines import grown
 from agentnb.optimization.benchmark.subjects import Subject, identity
+from agentnb.optimization.folders import weight_bytes
 from agentnb.optimization.measurement import Timing
 from agentnb.ports.benchmark import BenchmarkTask
-from agentnb.ports.optimizer import Progress
+from agentnb.ports.progress import Progress, Step
 
 
 @dataclass
@@ -39,11 +40,13 @@ def measure(task: BenchmarkTask, subject: Subject, settings: Sequence[Setting], 
     loaded: list[Engine] = []
     makers = _makers(task, subject, settings, device)
     for name, setting, make in makers:
-        progress(f"loading {subject.name}", len(loaded), len(makers))
+        progress(Step(f"loading {subject.name}", len(loaded), len(makers)))
         loaded.append(Engine(name, setting, *grown(make)))
     rows = []
-    for length in task.lengths:
-        _rounds(task, subject, loaded, length, progress)
+    for number, length in enumerate(task.lengths, 1):
+        step = Step(f"{subject.name}, prompt of {length}", 0, task.repetitions, "size", number, len(task.lengths))
+        _rounds(task, loaded, length, step, progress)
+        progress(replace(step, ended=True))
         rows += [_row(subject, engine, length) for engine in loaded]
     return rows
 
@@ -66,7 +69,7 @@ def _makers(
     ]
 
 
-def _rounds(task: BenchmarkTask, subject: Subject, loaded: Sequence[Engine], length: int, progress: Progress) -> None:
+def _rounds(task: BenchmarkTask, loaded: Sequence[Engine], length: int, step: Step, progress: Progress) -> None:
     """Each engine has its turn in every round; the first round is a warm-up."""
     order = list(loaded)
     for engine in loaded:
@@ -77,7 +80,7 @@ def _rounds(task: BenchmarkTask, subject: Subject, loaded: Sequence[Engine], len
             found = engine.generate(language.prompt(length, 1000 * length + number), task.tokens)
             if number:
                 engine.spent.append(found)
-        progress(f"{subject.name}, prompt of {length}", number, task.repetitions)
+        progress(replace(step, done=number))
 
 
 def _row(subject: Subject, engine: Engine, length: int) -> dict[str, Any]:
@@ -97,7 +100,8 @@ def _row(subject: Subject, engine: Engine, length: int) -> dict[str, Any]:
         "throughput": round(1 / each.median, 2),
         "load_s": round(engine.seconds, 3),
         "memory_mb": round(engine.megabytes, 1),
-        "weights_mb": round(language.ir_bytes(subject.source.folder) / 1e6, 2),
+        "weights_mb": round(weight_bytes(subject.source.model) / 1e6, 2),
+        "read_mb": round(flops.weights_read(subject.source.model, engine.setting.precision) / 1e6, 3),
         "repetitions": len(engine.spent),
         "computed_in": engine.setting.precision,
         "gflops": None,

@@ -8,18 +8,31 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from agentnb.errors import ConfigurationError
 from agentnb.optimization.benchmark import cases, language_rows, peak
 from agentnb.optimization.benchmark import networks as networks_
 from agentnb.optimization.benchmark.subjects import subject_of
-from agentnb.optimization.packages import core, known_device
+from agentnb.optimization.packages import known_device, processor, versions
 from agentnb.ports.benchmark import BenchmarkTask
-from agentnb.ports.optimizer import Progress
+from agentnb.ports.progress import Progress, Step
 
 FORMAT = 1
+FIELDS = {
+    "p50_ms, p90_ms, p99_ms": "milliseconds that so many percent of the inferences, or of a language model's tokens, didn't exceed",
+    "low_ms, high_ms": "95 % interval of the median",
+    "throughput": "samples, or tokens of a language model, a second",
+    "ratios": "how many times as much as each peer does in the same time, in the same run",
+    "load_s, memory_mb": "what loading took, and by how much this process grew meanwhile",
+    "weights_mb": "size of the weights in the file",
+    "read_mb": "weights that one inference reads, in the precision that they are computed in",
+    "gflops": "billions of multiplications and additions a second",
+    "computed_in": "what most layers really run in",
+    "peak_share": "gflops as a part of a large matrix product's in that precision, measured in this run",
+    "memory_share": "speed at which weights are read, as a part of reading main memory, measured in this run; above 1 the cache holds them",
+}
+"""What the figures of a row are."""
 PEERS = ("onnxruntime", "torch", "llama.cpp")
 _PACKAGES = ("jupyter-agentnb", "openvino", "openvino-genai", "onnxruntime", "torch", "transformers", "llama-cpp-python", "numpy")
 
@@ -30,7 +43,7 @@ def benchmark(task: BenchmarkTask, progress: Progress) -> dict[str, Any]:
     device = known_device(task.device)
     subjects = [subject_of(model) for model in task.models]
     settings = list(cases.settings(task))
-    roof = peak.measure(device, lambda done, total: progress("measuring the machine's peak", done, total)) if task.peak else {}
+    roof = peak.measure(device, lambda done, total: progress(Step("measuring the machine's peak", done, total))) if task.peak else {}
     rows: list[dict[str, Any]] = []
     networks = [one for one in subjects if one.source.kind != "llm"]
     if networks:
@@ -45,6 +58,7 @@ def benchmark(task: BenchmarkTask, progress: Progress) -> dict[str, Any]:
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": _machine(device, roof),
         "task": {**asdict(task), "models": [one.name for one in subjects]},
+        "fields": FIELDS,
         "rows": rows,
     }
 
@@ -75,30 +89,27 @@ def _compare(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _share(rows: Sequence[dict[str, Any]], roof: Mapping[str, float]) -> None:
-    """Put the share of the machine's peak into each row: of the precision it is computed in, and of the memory."""
+    """Put the share of the machine's peak into each row: of the precision it is computed in, and of reading memory.
+
+    The second may be above 1: the weights stay in the processor's cache then, and memory is no limit.
+    """
     for row in rows:
         top = roof.get(row["computed_in"])
         row["peak_share"] = round(row["gflops"] / top, 4) if top and row["gflops"] else None
         passes = row["throughput"] / row["batch"]
-        row["memory_share"] = round(row["weights_mb"] / 1000 * passes / roof["memory"], 4) if roof else None
+        row["memory_share"] = round(row["read_mb"] / 1000 * passes / roof["memory"], 4) if roof else None
 
 
 def _machine(device: str, roof: Mapping[str, float]) -> dict[str, Any]:
     import psutil
 
-    versions = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return {
         "device": device,
-        "processor": str(core().get_property("CPU", "FULL_DEVICE_NAME")),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "system": platform.platform(),
         "load": [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else [],
-        "versions": versions,
+        "versions": versions(*_PACKAGES),
         "peak": dict(roof),
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from agentnb.errors import ConfigurationError
@@ -13,9 +14,8 @@ from agentnb.optimization.benchmark.subjects import Subject, identity
 from agentnb.optimization.folders import weight_bytes
 from agentnb.optimization.measurement import Timing, interleaved
 from agentnb.optimization.sources import Source
-from agentnb.optimization.sources.reading import IR
 from agentnb.ports.benchmark import BenchmarkTask
-from agentnb.ports.optimizer import Progress
+from agentnb.ports.progress import Progress, Step
 
 _RUNS = {"onnxruntime": ("onnx",), "torch": ("torch", "safetensors")}
 """Formats of models that a peer runs."""
@@ -35,20 +35,21 @@ def measure(
     peers = [name for name in task.against if name != "llama.cpp"]
     for subject in subjects:
         for setting in settings:
-            progress(f"loading {subject.name}", len(loaded), len(subjects) * len(settings))
-            model = subject.source.folder / IR if subject.source.format == "ir" and subject.source.folder else subject.source.model
-            file = model if isinstance(model, Path) and model.is_file() else subject.source.model
-            loaded.append(
-                (subject, "openvino", setting, engines.openvino_engine(file, subject.source.kind, device, setting, subject.recipe))
-            )
+            progress(Step(f"loading {subject.name}", len(loaded), len(subjects) * len(settings)))
+            source = subject.source
+            model = source.graph or source.model
+            loaded.append((subject, "openvino", setting, engines.openvino_engine(model, source.kind, device, setting, subject.recipe)))
     for name, subject in _peers(peers, subjects):
         for threads in task.threads:
             setting = Setting("", 0, threads, "f32")
             loaded.append((subject, name, setting, engines.PEERS[name](subject.original, setting)))
     rows: list[dict[str, Any]] = []
-    for batch in task.batches:
-        for length in task.lengths if any("input_ids" in _names(subject.source) for subject in subjects) else (0,):
-            rows += _combination(task, loaded, batch, length, progress)
+    lengths = task.lengths if any("input_ids" in _names(subject.source) for subject in subjects) else (0,)
+    sizes = list(itertools.product(task.batches, lengths))
+    for number, (batch, length) in enumerate(sizes, 1):
+        step = Step(f"batch {batch}" + (f", length {length}" if length else ""), 0, task.repetitions, "size", number, len(sizes))
+        rows += _combination(task, loaded, (batch, length), step, progress)
+        progress(replace(step, ended=True))
     return rows
 
 
@@ -70,19 +71,21 @@ def _names(source: Source) -> set[str]:
     return {name for port in source.model.inputs for name in port.get_names()}
 
 
-def _combination(task: BenchmarkTask, loaded: Sequence[Engine], batch: int, length: int, progress: Progress) -> list[dict[str, Any]]:
+def _combination(
+    task: BenchmarkTask, loaded: Sequence[Engine], size: tuple[int, int], step: Step, progress: Progress
+) -> list[dict[str, Any]]:
+    batch, length = size
     work: dict[str, engines.Work] = {}
     sizes: dict[str, Mapping[str, tuple[int, ...]]] = {}
     for place, (subject, _, _, engine) in enumerate(loaded):
         graph = subject.source.model
         sizes[str(place)] = cases.shapes(graph, batch, length, task.shapes)
         work[str(place)] = engine.work(cases.inputs(graph, sizes[str(place)]))
-    what = f"batch {batch}" + (f", length {length}" if length else "")
     times = interleaved(
         {name: one.run for name, one in work.items()},
         task.repetitions,
         visit=task.seconds,
-        tick=lambda done, total: progress(what, done, total),
+        tick=lambda done, _: progress(replace(step, done=done)),
     )
     rows = []
     for place, (subject, engine_name, setting, engine) in enumerate(loaded):
@@ -100,6 +103,7 @@ def _combination(task: BenchmarkTask, loaded: Sequence[Engine], batch: int, leng
                 "load_s": round(engine.seconds, 3),
                 "memory_mb": round(engine.megabytes, 1),
                 "weights_mb": round(weight_bytes(subject.source.model) / 1e6, 2),
+                "read_mb": round(flops.weights_read(subject.source.model, one.precision) / 1e6, 3),
                 "repetitions": len(timing.seconds),
                 "computed_in": one.precision,
                 "gflops": round(operations * one.inferences / timing.median / 1e9, 2) if operations else None,

@@ -8,6 +8,20 @@ from typing import Any
 from agentnb.optimization import plots
 
 _PICTURES = 8
+_NETWORK = ("model", "batch×length", "p50 ms", "p90", "p99", "a second", "× peers", "computed in", "of peak", "of memory", "load s", "MB")
+_TEXT = ("model", "prompt", "prefill tokens/s", "decode tokens/s", "first token ms", "× peers", "of memory", "load s", "MB")
+_COLUMNS = {
+    "batch×length": "samples in one inference, and tokens in each of them",
+    "p50 ms": "half of the inferences took no longer; p90, p99: 90 and 99 of 100",
+    "a second": "samples a second",
+    "prompt": "its tokens; prefill is reading them, decode is writing the answer, one token after the other",
+    "× peers": "how many times as much as the peer does in the same time; below 1 the peer is faster",
+    "computed in": "what most layers really run in",
+    "of peak": "arithmetic, as a share of a large matrix product's in that precision; empty where the graph doesn't tell",
+    "of memory": "how fast weights are read, as a share of reading main memory; cache: faster, so the processor's cache holds them",
+    "load s": "until the model was ready; MB: by how much the process grew meanwhile",
+}
+"""What the columns mean that don't say it themselves."""
 
 
 def label(row: Mapping[str, Any]) -> str:
@@ -37,24 +51,26 @@ def markdown(found: Mapping[str, Any]) -> str:
     networks = [row for row in found["rows"] if "prefill_tokens_s" not in row]
     texts = [row for row in found["rows"] if "prefill_tokens_s" in row]
     if networks:
-        lines += [
-            "| model | batch×length | p50 ms | p90 | p99 | a second | × peers | computed in | of peak | of memory | load s | MB |",
-            "|---|---|---|---|---|---|---|---|---|---|---|---|",
-            *(_network(row) for row in networks),
-            "",
-        ]
+        lines += [*_table(_NETWORK, [_network(row) for row in networks]), ""]
     if texts:
-        lines += [
-            "| model | prompt | prefill tokens/s | decode tokens/s | first token ms | × peers | of memory | load s | MB |",
-            "|---|---|---|---|---|---|---|---|---|",
-            *(_text(row) for row in texts),
-            "",
-        ]
+        lines += [*_table(_TEXT, [_text(row) for row in texts]), ""]
+    lines += [f"- {name}: {meaning}" for name, meaning in _COLUMNS.items() if name in (*_NETWORK * bool(networks), *_TEXT * bool(texts))]
+    lines.append("")
     lines.append("Versions: " + ", ".join(f"{name} {number}" for name, number in machine["versions"].items()) + ".")
     return "\n".join(lines) + "\n"
 
 
-def _network(row: Mapping[str, Any]) -> str:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table that also reads well as it is."""
+    widths = [max(len(line[place]) for line in (columns, *rows)) for place in range(len(columns))]
+
+    def shown(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))} |"
+
+    return [shown(columns), shown(["-" * width for width in widths]), *map(shown, rows)]
+
+
+def _network(row: Mapping[str, Any]) -> list[str]:
     cells = [
         label(row),
         size(row),
@@ -65,14 +81,14 @@ def _network(row: Mapping[str, Any]) -> str:
     cells += [
         row["computed_in"],
         _percent(row["peak_share"]),
-        _percent(row["memory_share"]),
+        _memory(row["memory_share"]),
         f"{row['load_s']:.2f}",
         f"{row['memory_mb']:.0f}",
     ]
-    return f"| {' | '.join(cells)} |"
+    return cells
 
 
-def _text(row: Mapping[str, Any]) -> str:
+def _text(row: Mapping[str, Any]) -> list[str]:
     cells = [
         label(row),
         str(row["length"]),
@@ -80,12 +96,16 @@ def _text(row: Mapping[str, Any]) -> str:
         f"{row['decode_tokens_s']:,.1f}",
         f"{row['first_token_ms']:.0f}",
     ]
-    cells += [_ratios(row), _percent(row["memory_share"]), f"{row['load_s']:.2f}", f"{row['memory_mb']:.0f}"]
-    return f"| {' | '.join(cells)} |"
+    cells += [_ratios(row), _memory(row["memory_share"]), f"{row['load_s']:.2f}", f"{row['memory_mb']:.0f}"]
+    return cells
 
 
 def _ratios(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{value:.2f} {peer}" for peer, value in row["ratios"].items())
+
+
+def _memory(share: float | None) -> str:
+    return "cache" if share is not None and share > 1 else _percent(share)
 
 
 def _percent(value: float | None) -> str:

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from agentnb.errors import ConfigurationError
+from agentnb.errors import ConfigurationError, cause
 
 _TYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1"}
 _ACTIVATIONS = {"gelu": "erf", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
@@ -50,8 +50,23 @@ def _array(np: Any, data: Any, dtype: str, shape: list[int], data_offsets: list[
     return (array.astype(np.uint32) << 16).view(np.float32) if dtype == "BF16" else array
 
 
+def files(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files of a folder: the one, or the shards that its index names, there or not; none where it has neither.
+
+    Raises:
+        ConfigurationError: The index is damaged.
+    """
+    one, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if one.is_file() or not index.is_file():
+        return (one,) if one.is_file() else ()
+    try:
+        return tuple(folder / name for name in sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(f"{index} can't be read ({type(error).__name__}: {error}): fetch it again") from None
+
+
 def build(folder: Path) -> Any:
-    """The ``ov.Model`` of the encoder in a folder with ``config.json`` and ``model.safetensors``.
+    """The ``ov.Model`` of the encoder in a folder with ``config.json`` and ``model.safetensors``, or its shards.
 
     Its inputs are ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64 of ``[batch, length]``; its output is
     ``last_hidden_state``, float32 of ``[batch, length, hidden]``.
@@ -60,19 +75,23 @@ def build(folder: Path) -> Any:
         ConfigurationError: It is of another family, a file is damaged, or a weight is missing.
     """
     config = _config(folder / "config.json")
-    tensors = {name.removeprefix("bert."): value for name, value in read_tensors(folder / "model.safetensors").items()}
+    tensors = {name.removeprefix("bert."): value for file in files(folder) for name, value in read_tensors(file).items()}
     try:
         return _Encoder(config, tensors).model()
     except KeyError as error:
-        raise ConfigurationError(f"{folder} lacks {error}: its config.json and model.safetensors don't belong together") from None
+        raise ConfigurationError(f"{folder} lacks {error}: its config.json and its weights don't belong together") from None
+    except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"{folder} can't be built ({cause(error)}): its config.json is damaged, or its weights belong to another"
+        ) from error
 
 
 def _config(file: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        family = config.get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"{file} can't be read ({error}): a safetensors encoder needs its config.json") from None
-    family = config.get("model_type")
     if family not in FAMILIES or config.get("position_embedding_type", "absolute") != "absolute":
         raise ConfigurationError(
             f"{file}: encoders of the family {family!r} can't be read from safetensors, only {', '.join(FAMILIES)}: export it to ONNX first"

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from agentnb import config, plugins
-from agentnb.errors import AgentNBError, ConfigurationError, MissingExtra
+from agentnb.errors import AgentNBError, ConfigurationError, MissingExtra, cause
 from agentnb.optimization.metrics import function
-from agentnb.optimization.packages import cause, core, openvino
+from agentnb.optimization.packages import core, openvino
 from agentnb.optimization.sources import encoder, wordpiece
 
 Kind = Literal["encoder", "llm", "network"]
 IR = "openvino_model.xml"
 _COMPANIONS = ("*.json", "openvino_detokenizer.*", "vocab.txt", "*.jinja")
+_TOGETHER = {"ir": "an IR consists of .xml and .bin", "safetensors": "model.safetensors.index.json names it"}
+_EXTERNAL = re.compile(r"externally stored data in file \((.+?), offset")
 _SUFFIXES = {".onnx": "onnx", ".xml": "ir", ".tflite": "tflite", ".gguf": "gguf"}
 
 
@@ -50,6 +53,13 @@ class Source:
     original: Any = None
 
     @property
+    def graph(self) -> Path | None:
+        """The file of an IR; None where OpenVINO doesn't read it by itself."""
+        if self.format != "ir" or self.path is None:
+            return None
+        return self.path / IR if self.path.is_dir() else self.path
+
+    @property
     def operators(self) -> frozenset[str]:
         """Types of the operators in its graph."""
         return frozenset(node.get_type_name() for node in self.model.get_ops())
@@ -59,8 +69,8 @@ def open_source(model: Any, example: Callable[[], Any] | None = None) -> Source:
     """Read a model.
 
     Args:
-        model: The path of an .onnx, .xml, .tflite or .gguf file, of an IR folder, of a folder with model.safetensors and config.json;
-            ``module:factory`` for a function that makes a PyTorch module; or a PyTorch module itself.
+        model: The path of an .onnx, .xml, .tflite or .gguf file, of an IR folder, of a folder with config.json and model.safetensors or its
+            shards; ``module:factory`` for a function that makes a PyTorch module; or a PyTorch module itself.
         example: Gives one input of a PyTorch module, by which its shapes are found.
 
     Raises:
@@ -75,18 +85,28 @@ def open_source(model: Any, example: Callable[[], Any] | None = None) -> Source:
     if path.is_file():
         return _file(path)
     if ":" in str(model) and path.suffix not in _SUFFIXES:
-        made = function(str(model), "MODEL")
-        return _torch(made() if callable(made) and not hasattr(made, "state_dict") else made, str(model), example)
+        return _torch(_made(str(model)), str(model), example)
     raise ConfigurationError(
         f"{model}: there is no such file or folder: name an .onnx, .xml, .tflite or .gguf file, or a folder of a model"
     )
 
 
+def _made(name: str) -> Any:
+    """The PyTorch module that ``module:factory`` names or makes."""
+    found = function(name, "MODEL")
+    if not callable(found) or hasattr(found, "state_dict"):
+        return found
+    try:
+        return found()
+    except Exception as error:
+        raise ConfigurationError(f"{name} raised {type(error).__name__}: {error}: mend it, it has to give a PyTorch module") from error
+
+
 def _folder(path: Path) -> Source:
     if (path / IR).is_file():
         return _source(path, "ir", path / IR, path)
-    if (path / "model.safetensors").is_file():
-        return _source(path, "safetensors", path / "model.safetensors", path)
+    if encoder.files(path):
+        return _source(path, "safetensors", path, path)
     inside = sorted(file for suffix in _SUFFIXES for file in path.glob(f"*{suffix}") if "tokenizer" not in file.name)
     if len(inside) != 1:
         found = ", ".join(file.name for file in inside[:5]) or "none"
@@ -112,10 +132,10 @@ def _file(path: Path) -> Source:
 
 
 def _source(path: Path, form: str, graph: Path, folder: Path) -> Source:
-    files = (graph, graph.with_suffix(".bin")) if form == "ir" else (path if path.is_file() else graph,)
+    files = (graph, graph.with_suffix(".bin")) if form == "ir" else encoder.files(folder) if form == "safetensors" else (path,)
     for file in files:
         if not file.is_file():
-            raise ConfigurationError(f"{file} is missing: an IR consists of .xml and .bin, fetch or export both")
+            raise ConfigurationError(f"{file} is missing: {_TOGETHER[form]}, fetch or export all")
     model = encoder.build(folder) if form == "safetensors" else _read(graph)
     kind = kind_of(model)
     companions = sorted(
@@ -136,13 +156,27 @@ def _source(path: Path, form: str, graph: Path, folder: Path) -> Source:
 
 
 def _read(file: Path) -> Any:
+    if file.suffix.lower() == ".onnx" and not _is_onnx(file):
+        raise ConfigurationError(f"{file} is no ONNX model, is damaged or cut off: fetch or export it again")
     try:
         return core().read_model(file)
     except Exception as error:
+        beside = _EXTERNAL.search(str(error))
+        if beside:
+            what = "is damaged or cut off" if (file.parent / beside[1]).is_file() else "is missing"
+            raise ConfigurationError(f"{file} keeps its weights in {beside[1]} beside it, which {what}: fetch or export both") from None
         raise ConfigurationError(
-            f"{file} can't be read: {cause(error)}. "
-            "It is damaged, cut off, or uses operators that OpenVINO doesn't know: fetch or export it again"
+            f"{file} can't be read: {cause(error)}: it is damaged, cut off, or uses operators that OpenVINO doesn't know; "
+            "fetch or export it again"
         ) from error
+
+
+def _is_onnx(file: Path) -> bool:
+    """Asks the one reader, for otherwise all of them try it, and write of it on standard error."""
+    openvino()
+    from openvino.frontend import FrontEndManager
+
+    return bool(FrontEndManager().load_by_framework("onnx").supported(str(file)))
 
 
 def kind_of(model: Any) -> Kind:

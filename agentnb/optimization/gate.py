@@ -25,6 +25,7 @@ class Verdict:
         low: Lower end of the drop's 95 % interval; high: the upper end.
         samples: How many were compared.
         reason: Why it didn't pass, or empty.
+        worst: What the sample lost that lost most: a mean hides a model that fails on inputs of one length only.
     """
 
     passed: bool
@@ -35,6 +36,7 @@ class Verdict:
     high: float
     samples: int
     reason: str = ""
+    worst: float = 0.0
 
 
 def judge(reference: Sequence[float], candidate: Sequence[float], max_drop: float, *, sure: bool = False) -> Verdict:
@@ -54,7 +56,7 @@ def judge(reference: Sequence[float], candidate: Sequence[float], max_drop: floa
     low, high = interval(before, after, _Z95)
     worst, what = (high, "the upper end of the drop's 95 % interval") if sure else (drop, "the mean drop")
     reason = "" if worst <= max_drop else f"{what} is {worst:.4f}, more than {max_drop:g}"
-    return Verdict(not reason, float(before.mean()), float(after.mean()), drop, low, high, len(drops), reason)
+    return Verdict(not reason, float(before.mean()), float(after.mean()), drop, low, high, len(drops), reason, float(drops.max()))
 
 
 def hopeless(reference: Sequence[float], candidate: Sequence[float], max_drop: float) -> bool:

@@ -34,6 +34,12 @@ def test_the_mean_drop_decides(lost: int, passed: bool) -> None:
     assert bool(verdict.reason) is not passed
 
 
+def test_a_single_sample_that_lost_much_is_told_of_though_the_mean_hides_it() -> None:
+    verdict = gate.judge([1.0] * 200, [0.87] + [1.0] * 199, 0.003)
+    assert verdict.passed
+    assert verdict.worst == pytest.approx(0.13)
+
+
 def test_sure_asks_for_the_upper_end() -> None:
     before, after = [1.0] * 100, [0.0] + [1.0] * 99
     assert gate.judge(before, after, 0.01).passed

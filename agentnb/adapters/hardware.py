@@ -55,12 +55,15 @@ def details() -> list[Finding]:
         Finding(
             "memory", ok=True, value=f"{psutil.virtual_memory().total / 1e9:.1f} GB, {psutil.virtual_memory().available / 1e9:.1f} GB free"
         ),
-        *(Finding(name, ok=True, value="yes" if flag in flags else "no" if flags else "unknown") for flag, name in _SETS.items()),
+        *(
+            Finding(name, ok=True, value="yes" if flag in flags else "no" if flags else "unknown", absent=flag not in flags)
+            for flag, name in _SETS.items()
+        ),
         *_devices(),
     ]
     core = _core()
     seen = {device.split(".")[0] for device in core.available_devices}
-    found += [Finding(f"OpenVINO device {kind}", ok=True, value=why) for kind, why in _MISSING.items() if kind not in seen]
+    found += [Finding(f"OpenVINO device {kind}", ok=True, value=why, absent=True) for kind, why in _MISSING.items() if kind not in seen]
     for device in core.available_devices:
         found += _precisions(core, device)
     return found

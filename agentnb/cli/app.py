@@ -78,7 +78,7 @@ def doctor(
         else:
             for finding in findings:
                 mend = f"\n    mend: {finding.mend}" if finding.mend else ""
-                sys.stdout.write(f"{'✓' if finding.ok else '✕'} {finding.name}: {finding.value}{mend}\n")
+                sys.stdout.write(f"{finding.mark} {finding.name}: {finding.value}{mend}\n")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(FAILED)
 

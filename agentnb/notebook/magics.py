@@ -167,7 +167,10 @@ def _doctor(extension: Extension, rest: str) -> tables.Table:
     if rest not in ("", "--hardware"):
         raise ConfigurationError("write %agentnb doctor, or %agentnb doctor --hardware")
     found = doctor.hardware() if rest else doctor.examine(current().settings)
-    cells = tuple((finding.name, "ok" if finding.ok else "missing", finding.value, finding.mend) for finding in found)
+    cells = tuple(
+        (finding.name, "missing" if not finding.ok else "none" if finding.absent else "ok", finding.value, finding.mend)
+        for finding in found
+    )
     return tables.Table(("what", "state", "found", "mend"), cells, tuple(found))
 
 

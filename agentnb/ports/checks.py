@@ -14,9 +14,16 @@ class Finding:
         ok: Whether it is as it should be.
         value: What was found.
         mend: What to do where it is not ok.
+        absent: Whether it isn't there, and needn't be.
     """
 
     name: str
     ok: bool
     value: str
     mend: str = ""
+    absent: bool = False
+
+    @property
+    def mark(self) -> str:
+        """How lists show it."""
+        return "✕" if not self.ok else "–" if self.absent else "✓"

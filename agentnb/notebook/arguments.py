@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -129,8 +130,9 @@ def parsed_cell(options: CellParser, line: str) -> dict[str, Any] | None:
         return None
     if found["record"] and found["replay"]:
         raise ConfigurationError(f"{options.prog}: --record and --replay exclude each other: record first, then replay")
-    if found["variable"] and not found["variable"].isidentifier():
-        raise ConfigurationError(f"{options.prog}: -o {found['variable']!r}: that is no name for a variable")
+    variable = found["variable"]
+    if variable and (not variable.isidentifier() or iskeyword(variable)):
+        raise ConfigurationError(f"{options.prog}: -o {variable!r}: that is no name for a variable")
     return found
 
 

@@ -358,7 +358,8 @@ class Workflow:
 
     def __repr__(self) -> str:
         parts = self._data.get("steps") or self._data.get("states") or {}
-        return f"<workflow {self.name}: {len(parts)} {'steps' if 'steps' in self._data else 'states'}>"
+        word = "step" if "steps" in self._data else "state"
+        return f"<workflow {self.name}: {len(parts)} {word}{'' if len(parts) == 1 else 's'}>"
 
 
 async def run(workflow: Workflow | str | Path, inputs: Mapping[str, Any] | None = None, **arguments: Any) -> WorkflowRun:

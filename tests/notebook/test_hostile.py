@@ -15,22 +15,19 @@ __all__ = ["kernel"]
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 FUNCTIONS = """
-import asyncio, sys, threading, time
+import asyncio, pathlib, sys, time
 import agentnb as anb
-began = threading.Event()
 
 def first(x: str) -> str:
     return x + "1"
 
 def sleeps(x: str) -> str:
     "Sleep."
-    began.set()
-    time.sleep(30 if x == "long" else 0.01)
+    time.sleep(30 if pathlib.Path("slow").exists() else 0)
     return x + "2"
 
 async def never(x: str) -> str:
     "Wait."
-    began.set()
     await asyncio.Event().wait()
 
 def prints(x: str) -> str:
@@ -62,10 +59,10 @@ def asks(x: str) -> str:
     "Ask another agent."
     return anb.Agent("inner", model="scripted:inner.jsonl").execute_sync("hi").text
 """
-FLOW = """
+FLOW = """%%workflow w --run
 steps:
-  a: {tool: first, input: {x: "%s"}}
-  b: {tool: sleeps, input: {x: "${steps.a.output}"}%s}
+  a: {tool: first, input: {x: q}}
+  b: {tool: sleeps, input: {x: "${steps.a.output}"}}
 outputs: {o: "${steps.b.output}"}
 """
 SHOWN = "(r.trace[1].status, r.trace[1].output)"
@@ -92,6 +89,7 @@ def until(status: str) -> None:
     while time.monotonic() < end:
         runs = anb.current().runs()
         if runs and runs[0].status == status and len(anb.current().events(runs[0].id)) > 2:
+            time.sleep(0.3)
             return
         time.sleep(0.05)
     pytest.fail(f"no run is {status}")
@@ -100,11 +98,11 @@ def until(status: str) -> None:
 @pytest.mark.parametrize("tool", ["never", "sleeps"])
 @pytest.mark.parametrize("how", ["{cell}", "%%time\n{cell}", "get_ipython().run_cell_magic('agent', {line!r}, 'go')"])
 def test_a_tool_that_never_returns_is_interrupted(ready: Kernel, tmp_path: Path, tool: str, how: str) -> None:
-    script(tmp_path, call(tool, x="long"), {"text": "fine"})
+    (tmp_path / "slow").touch()
+    script(tmp_path, call(tool, x="1"), {"text": "fine"})
     line = f"-m scripted:s.jsonl --fresh -t {tool}"
     msg_id = ready.send(how.format(cell=f"%%agent {line}\ngo", line=line))
     until("running")
-    time.sleep(0.3)
     started = time.monotonic()
     ready.manager.interrupt_kernel()
     reply = ready.collect(msg_id)
@@ -117,12 +115,11 @@ def test_a_tool_that_never_returns_is_interrupted(ready: Kernel, tmp_path: Path,
     assert (again.status, ready.run("r.text").text) == ("ok", "'fine'")
 
 
-def test_a_rerun_is_interrupted(ready: Kernel) -> None:
-    ready.run(f"%%workflow w --run{FLOW % ('short', '')}")
-    ready.run("real, time.sleep = time.sleep, lambda s: real(30)")
+def test_a_rerun_is_interrupted(ready: Kernel, tmp_path: Path) -> None:
+    assert ready.run(FLOW).status == "ok"
+    (tmp_path / "slow").touch()
     msg_id = ready.send("%agentnb rerun last --from b")
     until("running")
-    time.sleep(0.3)
     started = time.monotonic()
     ready.manager.interrupt_kernel()
     reply = ready.collect(msg_id)
@@ -131,19 +128,18 @@ def test_a_rerun_is_interrupted(ready: Kernel) -> None:
     assert anb.current().runs()[0].status == "cancelled"
 
 
-def test_a_kernel_restarted_within_a_workflow_goes_on_with_it(ready: Kernel) -> None:
-    flow = FLOW.replace("x: \"${steps.a.output}\"", 'x: "${steps.a.output == \'q1\' ? inputs.how : \'\'}"')
-    ready.send(f"%%workflow w --run -i how=long\ninputs: {{how: {{type: string}}}}{flow % ('q', '')}")
+def test_a_kernel_restarted_within_a_workflow_goes_on_with_it(ready: Kernel, tmp_path: Path) -> None:
+    (tmp_path / "slow").touch()
+    ready.send(FLOW)
     until("running")
-    time.sleep(0.5)
     restarted(ready)
+    (tmp_path / "slow").unlink()
     run = anb.current().runs()[0]
     assert (run.status, run.reason) == ("failed", "lost")
-    asked = ready.run(f"%agentnb resume {run.id}")
-    assert 'data-status="waiting"' in asked.html[-1]
-    goes_on = ready.run(f"r = await anb.current() if False else None\nimport agentnb as anb\nrun = await anb.resume({run.id!r})\nrun.waiting[0].id")
-    assert goes_on.text == "'b'"
-    assert ready.run("done = await run.answer('b', 'skip')\ndone.status, done.steps['a'].attempts").text == "('completed', 1)"
+    assert 'data-status="waiting"' in ready.run(f"%agentnb resume {run.id}").html[-1]
+    assert ready.run(f"import agentnb as anb\nrun = await anb.resume({run.id!r})\nrun.waiting[0].id").text == "'b'"
+    done = ready.run("done = await run.answer('b', 'retry')\ndone.status, done.outputs, done.steps['a'].attempts")
+    assert done.text == "('completed', {'o': 'q12'}, 1)"
 
 
 @pytest.mark.parametrize(

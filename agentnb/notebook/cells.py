@@ -105,13 +105,20 @@ def _start_background(extension: Extension, cell: _Cell, presenter: Presenter | 
 
 
 def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
-    arguments = parse(line)
+    namespace = extension.namespace
+    notes: list[str] = []
+
+    def said(given: str) -> str:
+        replaced, about = interpolate(given, namespace)
+        notes.extend(about)
+        return replaced
+
+    arguments = parse(line, said)
     if arguments is None:
         return None
-    namespace = extension.namespace
-    prompt, misses = interpolate(text, namespace)
-    for miss in misses:
-        print(miss, file=sys.stderr)  # noqa: T201
+    prompt = said(text)
+    for note in notes:
+        print(note, file=sys.stderr)  # noqa: T201
     parts = [as_prompt(_context(name, namespace)) for name in arguments.context]
     agent = _agent(extension, arguments)
     session = "" if arguments.fresh else arguments.session or f"{extension.session}:{agent.name}"

@@ -56,7 +56,9 @@ def trace(state: str, line: str, steps: Sequence[Step], actions: str = "", *, un
 def actions(text: str, prompt: str) -> str:
     """Buttons under an answer."""
     copy = f'<button class="agentnb-action" data-agentnb-copy="{escape(text)}">Copy</button>'
-    cell = f'<button class="agentnb-action" data-agentnb-cell="{escape(prompt)}">Make this a cell</button>' if 0 < len(prompt) <= SHOWN else ""
+    cell = (
+        f'<button class="agentnb-action" data-agentnb-cell="{escape(prompt)}">Make this a cell</button>' if 0 < len(prompt) <= SHOWN else ""
+    )
     return f'<div class="agentnb-actions">{copy}{cell}</div>'
 
 

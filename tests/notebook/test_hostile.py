@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,9 +68,9 @@ SHOWN = "(r.trace[1].status, r.trace[1].output)"
 
 
 @pytest.fixture
-def ready(kernel: Kernel) -> Iterator[Kernel]:
+def ready(kernel: Kernel) -> Kernel:
     kernel.run(FUNCTIONS)
-    yield kernel
+    return kernel
 
 
 def restarted(kernel: Kernel) -> None:
@@ -214,7 +213,7 @@ def test_names_that_are_none(ready: Kernel, tmp_path: Path) -> None:
     assert ready.run("r.trace[0].input[0]['content']").text == "'Dear {customer}, {x}'"
     assert "that is no name for a variable" in ready.run("%%agent -m scripted:s.jsonl -o class\nhi").content["evalue"]
     ready.run("inputs = 1")
-    source = "steps: {a: {tool: first, input: {x: \"${inputs.x}\"}}}\ninputs: {x: {type: string}}\noutputs: {o: \"${steps.a.output}\"}"
+    source = 'steps: {a: {tool: first, input: {x: "${inputs.x}"}}}\ninputs: {x: {type: string}}\noutputs: {o: "${steps.a.output}"}'
     assert "did you mean {inputs}?" in ready.run(f"%%workflow w --run -i x={{imputs}}\n{source}").content["evalue"]
     assert "write {{nothing}} for the text" in ready.run(f"%%workflow w --run -i x={{nothing}}\n{source}").content["evalue"]
     assert ready.run(f"%%workflow w --run -i x={{{{nothing}}}} -o r\n{source}").status == "ok"

@@ -74,7 +74,9 @@ def _copy(folder: Path, name: str, connection: Any) -> None:
     columns, rows = _read(folder / "journal.db", TABLES[name])
     values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     connection.register("incoming", {column: _array(numpy, items) for column, items in zip(columns, values, strict=True)})
-    connection.execute(f"CREATE TABLE {name} AS FROM incoming")
+    whole = [column for column, items in zip(columns, values, strict=True) if {type(item) for item in items} == {int, type(None)}]
+    cast = f" REPLACE ({', '.join(f'{column}::BIGINT AS {column}' for column in whole)})" if whole else ""
+    connection.execute(f"CREATE TABLE {name} AS SELECT *{cast} FROM incoming")  # noqa: S608
     connection.unregister("incoming")
 
 

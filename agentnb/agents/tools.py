@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict
 
 from agentnb import secrets
+from agentnb.agents.content import as_prompt
 from agentnb.errors import ConfigurationError, ExecutionError
 from agentnb.ports.model import ToolSpec
 
@@ -244,7 +245,7 @@ def as_tool(value: Tool | Callable[..., Any]) -> Tool:
 
 
 def as_text(result: Any) -> str:
-    """A tool's result as the model reads it: text as it is, everything else as JSON, where that is possible."""
+    """A tool's result as the model reads it: text as it is; JSON, where that is possible; else as in a prompt, a DataFrame as a table."""
     if isinstance(result, str):
         return result
     if isinstance(result, bytes | bytearray):
@@ -254,7 +255,14 @@ def as_text(result: Any) -> str:
     try:
         return _ANYTHING.dump_json(result).decode()
     except (ValueError, TypeError, RecursionError):
-        return str(result)
+        return _described(result)
+
+
+def _described(result: Any) -> str:
+    try:
+        return as_prompt(result)
+    except ConfigurationError as error:
+        raise ToolError(str(error)) from error
 
 
 async def in_thread(work: Callable[[], Value]) -> Value:

@@ -47,7 +47,7 @@ def _execute(source: Path, output: Path, *, progress: bool) -> list[tuple[str, s
     import papermill
 
     try:
-        done = papermill.execute_notebook(str(source), str(output), kernel_name="python3", progress_bar=progress)
+        done = papermill.execute_notebook(str(source), str(output), engine_name="agentnb", kernel_name="python3", progress_bar=progress)
     except papermill.PapermillExecutionError as error:
         raise _Failed(
             f"cell {error.exec_count} of {source.name} failed: {error.ename}: {error.evalue}. What ran is in {output.absolute()}"

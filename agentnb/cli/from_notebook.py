@@ -32,7 +32,7 @@ def from_notebook(
         if as_json:
             put({"file": str(file), "steps": found.steps, "left_out": found.left_out})
             return
-        sys.stdout.write(f"wrote {file}\n")
+        sys.stdout.write(f"wrote {file.absolute()}\n")
         for step, cells in found.steps.items():
             sys.stdout.write(f"  {step}: {_cells(cells)}\n")
         if found.left_out:

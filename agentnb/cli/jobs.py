@@ -181,7 +181,7 @@ def export(
         if output is not None:
             written = exporting.write(files, output)
             if not as_json:
-                sys.stderr.write("".join(f"wrote {path}\n" for path in written))
+                sys.stderr.write("".join(f"wrote {path.absolute()}\n" for path in written))
         if as_json:
             put({"target": target, "files": files if output is None else [str(path) for path in written]})
         elif output is None:

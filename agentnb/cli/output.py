@@ -86,7 +86,7 @@ def put_text(text: str, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{output} can't be written: {error.strerror}") from error
-    sys.stderr.write(f"wrote {output}\n")
+    sys.stderr.write(f"wrote {output.absolute()}\n")
 
 
 def _plain_all(value: Any) -> Any:

@@ -42,15 +42,12 @@ def signal(runtime: Runtime, run_id: str, step: str, verdict: str, data: Any, no
     """Answer what a step waits for, or send an event; where nobody executes the run, it goes on here."""
     from agentnb.runtime import workflow_runs, workflow_signals
 
-    record = _waiting(runtime, run_id, step)
-    if record is None and _is_event(workflow_runs.get(runtime, run_id), step):
+    if not workflow_signals.asked(runtime, run_id, step) and _is_event(workflow_runs.get(runtime, run_id), step):
         if verdict:
             raise ConfigurationError(f"{step} is an event, which takes no {verdict!r}: leave it away; --data JSON goes with it")
         ownerless = workflow_signals.send(runtime, run_id, step, data)
     else:
-        name = record.id if record is not None else step
-        verdict = _verdict(record, verdict)
-        ownerless = workflow_signals.answer(runtime, run_id, name, verdict, data=data, note=note)
+        ownerless = workflow_signals.answer(runtime, run_id, step, verdict, data=data, note=note)
     if ownerless:
         execution.resume(run_id, as_json=as_json)
     elif as_json:
@@ -96,15 +93,6 @@ def report(runtime: Runtime, run_id: str, form: str) -> str:
     return found.to_markdown() if form == "markdown" else found.to_text()
 
 
-def _waiting(runtime: Runtime, run_id: str, name: str) -> StepRecord | None:
-    """The step of that name that waits; of a state it is the visit that waits."""
-    from agentnb.runtime import workflow_signals
-
-    waiting = [record for _, record in workflow_signals.pending(runtime, run_id)]
-    found = [record for record in waiting if record.id == name] or [record for record in waiting if record.id.partition("@")[0] == name]
-    return found[0] if len(found) == 1 else None
-
-
 def _is_event(run: WorkflowRun, name: str) -> bool:
     """Whether some state of the machine waits for an event of that name.
 
@@ -120,17 +108,6 @@ def _is_event(run: WorkflowRun, name: str) -> bool:
     raise ConfigurationError(
         f"run {run.id} doesn't wait for {name!r}; it waits for: {waiting}; its events are: {', '.join(sorted(events)) or 'none'}"
     )
-
-
-def _verdict(record: StepRecord | None, said: str) -> str:
-    verdicts: list[str] = list((record.question or {}).get("verdicts", [])) if record is not None else []
-    if said == "deny":
-        return "reject"
-    if not said and len(verdicts) == 1:
-        return verdicts[0]
-    if not said and record is not None:
-        raise ConfigurationError(f"say what the answer to {record.id!r} is: {', '.join(verdicts)}")
-    return said
 
 
 def _step_line(step: StepRecord) -> str:

@@ -62,7 +62,7 @@ def new(
             put({"template": template, "files": [str(path) for path in documents]})
             return
         for path in documents:
-            sys.stdout.write(f"wrote {path}\n")
+            sys.stdout.write(f"wrote {path.absolute()}\n")
         sys.stdout.write(f"\nrun it:      agentnb workflow run {file}\ncheck it:    agentnb workflow validate {file}\n")
         sys.stdout.write(f"look at it:  agentnb workflow graph {file}\n")
         if "openvino:" in "".join(documents.values()):

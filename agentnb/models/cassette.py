@@ -21,23 +21,36 @@ _RECORDING = uuid.uuid4().hex[:8]
 
 
 class RecordingModel:
-    """Wraps a model; every answer is appended to the cassette before it is handed on."""
+    """Wraps a model; every answer is appended to the cassette before it is handed on.
+
+    Raises:
+        ConfigurationError: The cassette can't be written; said before any model is called.
+    """
 
     def __init__(self, model: Model, file: Path) -> None:
         self._model = model
         self._file = file
+        append(file, "")
 
     async def generate(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
         response = await self._model.generate(request, emit)
         line = {"key": request.sha256(), "recording": _RECORDING, "request": request.as_dict(), "response": response.as_dict()}
-        text = to_json(line)
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with self._file.open("a", encoding="utf-8", errors="replace") as cassette:
-                cassette.write(text + "\n")
-        except OSError as error:
-            raise ConfigurationError(f"the cassette {self._file} can't be written: {error.strerror}") from error
+        append(self._file, to_json(line) + "\n")
         return response
+
+
+def append(file: Path, text: str) -> None:
+    """Write to the end of a cassette; with no text, see whether that can be done.
+
+    Raises:
+        ConfigurationError: It can't.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8", errors="replace") as cassette:
+            cassette.write(text)
+    except OSError as error:
+        raise ConfigurationError(f"the cassette {file} can't be written: {error.strerror}. Name another file to record to") from error
 
 
 class Cassette:

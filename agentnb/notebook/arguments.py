@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -62,7 +64,8 @@ class AgentArguments:
 def parser() -> CellParser:
     """The options of ``%%agent``."""
     options = CellParser(
-        prog="%%agent", description="Ask an agent; the cell's text is the prompt, {name} in it is replaced by that variable."
+        prog="%%agent",
+        description="Ask an agent; the cell's text is the prompt, {name} in it and in this line is replaced by that variable.",
     )
     options.add_argument(
         "name",
@@ -92,13 +95,17 @@ def parser() -> CellParser:
     return options
 
 
-def parse(line: str) -> AgentArguments | None:
+def parse(line: str, said: Callable[[str], str] = str) -> AgentArguments | None:
     """The options of a line; None where it asked for help, which is printed then.
+
+    Args:
+        line: What follows ``%%agent``.
+        said: What is done to each of its words, as to put variables in.
 
     Raises:
         ConfigurationError: The line can't be understood.
     """
-    found = parsed_cell(parser(), line)
+    found = parsed_cell(parser(), line, said)
     if found is None:
         return None
     if found["timeout"] is not None and not 0 < found["timeout"] < float("inf"):
@@ -106,31 +113,32 @@ def parse(line: str) -> AgentArguments | None:
     return AgentArguments(**{**found, "tools": names(found["tools"]), "context": names(found["context"])})
 
 
-def parsed(options: CellParser, line: str) -> dict[str, Any] | None:
+def parsed(options: CellParser, line: str, said: Callable[[str], str] = str) -> dict[str, Any] | None:
     """What a line says, by the names of the options; None where it asked for help, which is printed then.
 
     Raises:
         ConfigurationError: The line can't be understood.
     """
     try:
-        return vars(options.parse_args(words(line, options.prog)))
+        return vars(options.parse_args([said(word) for word in words(line, options.prog)]))
     except _HelpShown:
         return None
 
 
-def parsed_cell(options: CellParser, line: str) -> dict[str, Any] | None:
+def parsed_cell(options: CellParser, line: str, said: Callable[[str], str] = str) -> dict[str, Any] | None:
     """Like ``parsed``, for the first line of a cell, which has ``--record``, ``--replay`` and ``-o``.
 
     Raises:
         ConfigurationError: The line can't be understood, or contradicts itself.
     """
-    found = parsed(options, line)
+    found = parsed(options, line, said)
     if found is None:
         return None
     if found["record"] and found["replay"]:
         raise ConfigurationError(f"{options.prog}: --record and --replay exclude each other: record first, then replay")
-    if found["variable"] and not found["variable"].isidentifier():
-        raise ConfigurationError(f"{options.prog}: -o {found['variable']!r}: that is no name for a variable")
+    variable = found["variable"]
+    if variable and (not variable.isidentifier() or iskeyword(variable)):
+        raise ConfigurationError(f"{options.prog}: -o {variable!r}: that is no name for a variable")
     return found
 
 

@@ -105,13 +105,20 @@ def _start_background(extension: Extension, cell: _Cell, presenter: Presenter | 
 
 
 def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
-    arguments = parse(line)
+    namespace = extension.namespace
+    notes: list[str] = []
+
+    def said(given: str) -> str:
+        replaced, about = interpolate(given, namespace)
+        notes.extend(about)
+        return replaced
+
+    arguments = parse(line, said)
     if arguments is None:
         return None
-    namespace = extension.shell.user_ns
-    prompt, misses = interpolate(text, namespace)
-    for miss in misses:
-        print(miss, file=sys.stderr)  # noqa: T201
+    prompt = said(text)
+    for note in notes:
+        print(note, file=sys.stderr)  # noqa: T201
     parts = [as_prompt(_context(name, namespace)) for name in arguments.context]
     agent = _agent(extension, arguments)
     session = "" if arguments.fresh else arguments.session or f"{extension.session}:{agent.name}"
@@ -130,7 +137,7 @@ def _context(name: str, namespace: dict[str, Any]) -> Any:
 
 def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
     """The agent that the line means: one of the notebook, one of the store, or a new one, with the line's changes."""
-    namespace = extension.shell.user_ns
+    namespace = extension.namespace
     name = arguments.name or DEFAULT_NAME
     known = known_agent(extension, name) if arguments.name else None
     if known is not None and not arguments.changes:
@@ -155,7 +162,7 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
 
 def known_agent(extension: Extension, name: str) -> Agent | None:
     """The agent of a variable, of this kernel's cells, or, by its ID only, of the store: what else is in there changes no notebook."""
-    namespace = extension.shell.user_ns
+    namespace = extension.namespace
     if AGENT_ID.match(name):
         return Agent.load(name)
     if isinstance(namespace.get(name), Agent):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
+from asyncio import CancelledError
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
+from types import FrameType
 from typing import Any
 
 CELL_MAGICS = {
@@ -28,6 +33,15 @@ class Extension:
         self.cell_id = ""
         self.agents: dict[str, Any] = {}
         self._executing = False
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The variables that a cell sees: the notebook's; where a function of it runs the cell, the function's too."""
+        own: dict[str, Any] = self.shell.user_ns
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_globals is not own:
+            frame = frame.f_back
+        return own if frame is None or frame.f_locals is own else {**own, **frame.f_locals}
 
     def install(self) -> None:
         for name in CELL_MAGICS:
@@ -57,7 +71,7 @@ class Extension:
 
     def _blocking(self, name: str) -> Any:
         def magic(line: str, cell: str) -> Any:
-            return import_module(CELL_MAGICS[name][0]).run_blocking(self, line, cell)
+            return interruptible(partial(import_module(CELL_MAGICS[name][0]).run_blocking, self, line, cell))
 
         magic.__name__ = name
         magic.__doc__ = CELL_MAGICS[name][1]
@@ -67,7 +81,7 @@ class Extension:
         """Look at runs, agents and models; `%agentnb help` shows the commands."""
         from agentnb.notebook import magics
 
-        return magics.run(self, line)
+        return interruptible(partial(magics.run, self, line))
 
     def _before(self, info: Any) -> None:
         self.cell_id = getattr(info, "cell_id", None) or ""
@@ -98,6 +112,16 @@ class Extension:
 
         line: str = event.line
         return completion.candidates(line, self.shell.user_ns)
+
+
+def interruptible(work: Callable[[], Any]) -> Any:
+    """Do it; that it was interrupted is said without a traceback through our code."""
+    try:
+        return work()
+    except (KeyboardInterrupt, CancelledError):
+        interrupted = KeyboardInterrupt()
+        interrupted._render_traceback_ = lambda: ["cancelled"]  # type: ignore[attr-defined]
+        raise interrupted from None
 
 
 def _result_html(result: Any) -> str:

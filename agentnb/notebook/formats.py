@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agentnb.runtime.shown import duration
+from agentnb.agents.trace import Step
+from agentnb.runtime.shown import compact, duration
 from agentnb.secrets import redact
 
-__all__ = ["GLYPHS", "ago", "count", "duration", "plural", "printable", "usage_line"]
+__all__ = ["GLYPHS", "ago", "count", "duration", "gist", "plural", "printable", "usage_line"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 CUT = "cut off at max_tokens"
@@ -63,6 +64,22 @@ def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float) -> str
         "replayed" if usage.get("replayed") else "",
         CUT if usage.get("cut_off") else "",
     ]
+    return " · ".join(part for part in parts if part)
+
+
+def gist(step: Step) -> str:
+    """What a step came to, in a few words: a tool's result or error; the tools that a model asked for, and its tokens."""
+    if step.kind == "tool":
+        return compact(step.error or step.output, 80) if step.error or step.output is not None else ""
+    if step.kind != "model":
+        return ""
+    calls = step.output.get("tool_calls") or () if isinstance(step.output, Mapping) else ()
+    names = ", ".join(str(call["name"]) for call in calls)
+    tokens = step.usage and step.usage.input_tokens + step.usage.output_tokens  # a tool may be chosen without a word being written
+    parts = (
+        f"asks for {names}" if names else "",
+        f"{count(step.usage.input_tokens)} → {count(step.usage.output_tokens)} tokens" if step.usage and tokens else "",
+    )
     return " · ".join(part for part in parts if part)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from html import escape as escape_html
 from typing import Any
 
 from agentnb.agents.trace import Step
-from agentnb.notebook.formats import count, duration
+from agentnb.notebook.formats import duration, gist
 from agentnb.secrets import redact
 
 DEEPEST = 20
@@ -56,7 +56,9 @@ def trace(state: str, line: str, steps: Sequence[Step], actions: str = "", *, un
 def actions(text: str, prompt: str) -> str:
     """Buttons under an answer."""
     copy = f'<button class="agentnb-action" data-agentnb-copy="{escape(text)}">Copy</button>'
-    cell = f'<button class="agentnb-action" data-agentnb-cell="{escape(prompt)}">Make this a cell</button>' if prompt else ""
+    cell = (
+        f'<button class="agentnb-action" data-agentnb-cell="{escape(prompt)}">Make this a cell</button>' if 0 < len(prompt) <= SHOWN else ""
+    )
     return f'<div class="agentnb-actions">{copy}{cell}</div>'
 
 
@@ -74,13 +76,26 @@ def card(kind: str, title: str, body: str, detail: str = "", buttons: str = "") 
     )
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> str:
-    """Rows of data; cells are HTML already. Where there are none, ``empty`` says what would be here."""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "", numbers: Collection[int] = (), wide: bool = False
+) -> str:
+    """Rows of data; cells are HTML already.
+
+    Args:
+        columns: Their names.
+        rows: A cell for each column.
+        empty: What would be here, said where there are no rows.
+        numbers: Places of the columns that hold numbers, which stand on the right.
+        wide: Whether it scrolls rather than breaking lines.
+    """
+    right = ' style="text-align: right"'
+    styles = [right if place in numbers else "" for place in range(len(columns))]
+    body = "".join(f"<tr>{''.join(f'<td{style}>{cell}</td>' for style, cell in zip(styles, row, strict=True))}</tr>" for row in rows)
     if not body and empty:
         return card("empty", "Nothing here yet", empty)
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    return f'<table class="agentnb-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    head = "".join(f"<th{style}>{escape(column)}</th>" for style, column in zip(styles, columns, strict=True))
+    found = f'<table class="agentnb-table{" agentnb-wide" if wide else ""}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div style="overflow-x: auto">{found}</div>' if wide else found
 
 
 def tree(value: Any, depth: int = 0) -> str:
@@ -126,11 +141,11 @@ def _place(step: Step) -> list[tuple[str, int]]:
 
 
 def _row(step: Step, end: float) -> str:
-    tokens = f" · {count(step.usage.input_tokens)} → {count(step.usage.output_tokens)} tokens" if step.usage else ""
+    said = gist(step)
     state = "replayed" if step.replayed and step.status == "completed" else step.status
     bar = 100 * step.started_ms / end, 100 * step.duration_ms / end
     parts = [("Input", step.input), ("Output", step.output), ("Error", step.error)]
-    return row(step.kind, step.name, state, tokens, duration(step.duration_ms), bar, parts, indent=step.id.count("."))
+    return row(step.kind, step.name, state, f" · {said}" if said else "", duration(step.duration_ms), bar, parts, indent=step.id.count("."))
 
 
 def row(

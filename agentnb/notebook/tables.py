@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from numbers import Number
 from typing import Any
 
 from agentnb.notebook import html
@@ -14,6 +17,9 @@ from agentnb.ports.model import ModelInfo
 from agentnb.ports.optimizer import Optimized
 from agentnb.ports.store import AgentRecord, Run
 
+_TOOLTIP = 2_000
+_NARROWEST = 12
+
 
 @dataclass(frozen=True)
 class Table:
@@ -21,12 +27,16 @@ class Table:
 
     Attributes:
         empty: What to do so that there is something, shown where there is nothing.
+        numbers: Places of the columns that hold numbers.
+        most: Characters of one cell that are shown, 0 for all; ``data`` has all of them in any case.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     data: tuple[Any, ...]
     empty: str = ""
+    numbers: frozenset[int] = frozenset()
+    most: int = 0
 
     def __len__(self) -> int:
         return len(self.data)
@@ -40,16 +50,31 @@ class Table:
     def __repr__(self) -> str:
         if not self.rows:
             return self.empty
-        lines = [self.columns, *self.rows]
+        lines = [self.columns, *(tuple(_one_line(cell) if self.most else cell for cell in row) for row in self.rows)]
         widths = [max(len(line[place]) for line in lines) for place in range(len(self.columns))]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+        if self.most:
+            widths = _narrowed([min(width, self.most) for width in widths])
+        return "\n".join(
+            "  ".join(self._padded(place, cell, width) for place, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+            for line in lines
+        )
+
+    def _padded(self, place: int, cell: str, width: int) -> str:
+        text = _cut(cell, width)
+        return text.rjust(width) if place in self.numbers else text.ljust(width)
 
     def _repr_html_(self) -> str:
         cells = [
-            [html.status(cell) if column == "status" else escape(cell) for column, cell in zip(self.columns, row, strict=True)]
+            [html.status(cell) if column == "status" else self._shown(cell) for column, cell in zip(self.columns, row, strict=True)]
             for row in self.rows
         ]
-        return html.table(self.columns, cells, empty=self.empty)
+        return html.table(self.columns, cells, empty=self.empty, numbers=self.numbers, wide=bool(self.most))
+
+    def _shown(self, cell: str) -> str:
+        """A cell as HTML; of a long one all is in its tooltip."""
+        if not self.most or len(cell) <= self.most:
+            return escape(cell)
+        return f'<span title="{escape(_cut(cell, _TOOLTIP))}">{escape(_cut(_one_line(cell), self.most))}</span>'
 
 
 def runs(found: Sequence[Run]) -> Table:
@@ -101,7 +126,30 @@ def optimized(found: Optimized) -> Table:
 def rows_of(columns: Sequence[str], found: Sequence[Sequence[Any]]) -> Table:
     """The answer to a query."""
     cells = tuple(tuple("" if cell is None else str(cell) for cell in row) for row in found)
-    return Table(tuple(columns), cells, tuple(dict(zip(columns, row, strict=True)) for row in found), "No rows")
+    numbers = frozenset(place for place, values in enumerate(zip(*found, strict=True)) if _are_numbers(values))
+    data = tuple(dict(zip(columns, row, strict=True)) for row in found)
+    return Table(tuple(columns), cells, data, "No rows", numbers, most=80)
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    found = [value for value in values if value is not None]
+    return bool(found) and all(isinstance(value, Number) and not isinstance(value, bool) for value in found)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _narrowed(widths: list[int]) -> list[int]:
+    """Widths of columns, the widest made narrower until a line fits the terminal, where there is one."""
+    room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1) if sys.stdout.isatty() else 0
+    while room and sum(widths) > room and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def _milliseconds(run: Run) -> float:

@@ -15,7 +15,7 @@ from agentnb.agents.execution import Update
 from agentnb.agents.trace import Step
 from agentnb.errors import PolicyDenied, UnknownModel
 from agentnb.notebook import html
-from agentnb.notebook.formats import duration, printable, usage_line
+from agentnb.notebook.formats import duration, gist, printable, usage_line
 from agentnb.runtime.results import AgentResult
 from agentnb.secrets import redact
 
@@ -172,7 +172,9 @@ class TerminalView:
     def _step(self, step: Step) -> None:
         if step.kind == "tool" and step.status in ("completed", "failed"):
             self._new_line()
-            self._write(f"[{step.name} {step.status} · {duration(step.duration_ms)}]\n")
+            self._write(
+                f"[{' · '.join(part for part in (f'{step.name} {step.status}', gist(step), duration(step.duration_ms)) if part)}]\n"
+            )
 
     def _new_line(self) -> None:
         if not self._at_start:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentnb.errors import ConfigurationError
+from agentnb.errors import ConfigurationError, UnknownName
 from agentnb.notebook.arguments import CellParser, parsed_cell
-from agentnb.notebook.interpolation import interpolate
+from agentnb.notebook.interpolation import interpolate, near_variable
 
 _VARIABLE = re.compile(r"\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
 
@@ -98,7 +98,7 @@ def inputs_of(given: tuple[str, ...], schemas: Mapping[str, Mapping[str, Any]], 
 
 def _value(text: str, schema: Mapping[str, Any], namespace: Mapping[str, Any]) -> Any:
     whole = _VARIABLE.fullmatch(text)
-    if whole and whole[1].partition(".")[0] in namespace:
+    if whole:
         return _jsonable(_looked_up(whole[1], namespace), text)
     said, misses = interpolate(text, namespace)
     for miss in misses:
@@ -113,6 +113,9 @@ def _value(text: str, schema: Mapping[str, Any], namespace: Mapping[str, Any]) -
 
 def _looked_up(path: str, namespace: Mapping[str, Any]) -> Any:
     name, *attributes = path.split(".")
+    if name not in namespace:
+        hint = near_variable(name, namespace)
+        raise UnknownName(f"%%workflow: -i {{{path}}}: there is no variable {name!r}{hint or f': write {{{{{path}}}}} for the text'}")
     value = namespace[name]
     for attribute in attributes:
         if not hasattr(value, attribute):

@@ -34,7 +34,7 @@ def run_sync(work: Coroutine[Any, Any, Result], idle: Callable[[], None] | None 
 
 
 def _run_on(bridge: _Bridge, work: Coroutine[Any, Any, Result], idle: Callable[[], None] | None) -> Result:
-    future = asyncio.run_coroutine_threadsafe(work, bridge.loop)
+    future = asyncio.run_coroutine_threadsafe(_contained(work), bridge.loop)
     try:
         while not wait([future], POLL_SECONDS).done:
             if idle is not None:
@@ -45,6 +45,14 @@ def _run_on(bridge: _Bridge, work: Coroutine[Any, Any, Result], idle: Callable[[
     try:
         return future.result()
     except CancelledError:
+        raise asyncio.CancelledError from None
+
+
+async def _contained(work: Coroutine[Any, Any, Result]) -> Result:
+    """The work; an interrupt that it raises would end the loop's thread, and is a cancellation there."""
+    try:
+        return await work
+    except KeyboardInterrupt:
         raise asyncio.CancelledError from None
 
 

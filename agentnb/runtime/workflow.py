@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from agentnb.agents.tools import Tool, as_tool
 from agentnb.errors import ConfigurationError
+from agentnb.models.cassette import append
 from agentnb.ports.store import Event
 from agentnb.runtime import workflow_runs
 from agentnb.runtime.agent import Agent
@@ -341,6 +342,8 @@ class Workflow:
             AgentNBError: It failed; ``run_id`` says in which run.
         """
         options = WorkflowOptions(attended, presenter, listener, _path(record), _path(replay))
+        if options.record:
+            append(options.record, "")
         if rerun:
             return await workflow_runs.rerun(self.runtime, rerun, options, start=start, inputs=inputs, ready=self.ready())
         return await workflow_runs.execute(self.runtime, self.ready(), inputs or {}, options)
@@ -355,7 +358,8 @@ class Workflow:
 
     def __repr__(self) -> str:
         parts = self._data.get("steps") or self._data.get("states") or {}
-        return f"<workflow {self.name}: {len(parts)} {'steps' if 'steps' in self._data else 'states'}>"
+        word = "step" if "steps" in self._data else "state"
+        return f"<workflow {self.name}: {len(parts)} {word}{'' if len(parts) == 1 else 's'}>"
 
 
 async def run(workflow: Workflow | str | Path, inputs: Mapping[str, Any] | None = None, **arguments: Any) -> WorkflowRun:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from agentnb.errors import LeaseLost
 from agentnb.ports.store import Definition, Event, Reason, Run, Status
+from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import Finished
 from agentnb.workflows.spec import WorkflowSpec, adapter
 from agentnb.workflows.trace import StepRecord, steps_of
@@ -15,6 +18,7 @@ from agentnb.workflows.trace import StepRecord, steps_of
 if TYPE_CHECKING:
     from agentnb.runtime.graphs.graph import Graph
     from agentnb.runtime.report import Report
+    from agentnb.runtime.runtime import Runtime
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +54,50 @@ class WorkflowRun(Finished):
     def waiting(self) -> list[StepRecord]:
         """The steps that wait for somebody."""
         return [step for step in self.steps.values() if step.status == "waiting"]
+
+    async def answer(
+        self,
+        step: str,
+        verdict: str = "",
+        data: Any = None,
+        *,
+        note: str = "",
+        by: str = "",
+        runtime: Runtime | None = None,
+        **arguments: Any,
+    ) -> WorkflowRun:
+        """Answer what a step waits for; where no process executes the run, it goes on here until it ends, or waits again.
+
+        Args:
+            step: Its ID, as in ``waiting``; the name of a state means the visit of it that waits.
+            verdict: ``approve`` or ``reject``; ``retry``, ``skip`` or ``fail`` where the step was in flight when its process died.
+                May be left out where there is only one.
+            data: What the form asks for.
+            note: What the workflow is told beside it.
+            by: Who answers; the user of the settings by default.
+            runtime: Where the run is kept; the process's own by default.
+            **arguments: As for ``agentnb.resume``.
+
+        Returns:
+            The run as it is then. This one stays as it was.
+
+        Raises:
+            NotWaiting: Nothing waits under that name, or it was answered already.
+            ConfigurationError: There is no such verdict, or the data doesn't fit the form.
+            AgentNBError: The run went on, and failed.
+        """
+        from agentnb.runtime import workflow_runs, workflow_signals
+        from agentnb.runtime.runtime import current
+
+        place = runtime or current()
+        if workflow_signals.answer(place, self.id, step, verdict, data=data, by=by, note=note):
+            with suppress(LeaseLost):  # somebody else was quicker to go on with it
+                await workflow_runs.resume(place, self.id, workflow_runs.WorkflowOptions(**arguments))
+        return workflow_runs.get(place, self.id)
+
+    def answer_sync(self, step: str, verdict: str = "", data: Any = None, **arguments: Any) -> WorkflowRun:
+        """Like ``answer``, for code that isn't asynchronous; works in a notebook too."""
+        return run_sync(self.answer(step, verdict, data, **arguments))
 
     def report(self) -> Report:
         """Results, successes, errors, duration, critical path, tokens and cost; shows itself in a notebook."""

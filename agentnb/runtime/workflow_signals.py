@@ -33,23 +33,38 @@ def pending(runtime: Runtime, run_id: str) -> list[tuple[str, StepRecord]]:
     return found
 
 
+def asked(runtime: Runtime, run_id: str, name: str) -> list[tuple[str, StepRecord]]:
+    """What waits under the ID of a step; the name of a state means the visit of it that waits."""
+    waiting = pending(runtime, run_id)
+    return [one for one in waiting if one[1].id == name] or [one for one in waiting if one[1].id.partition("@")[0] == name]
+
+
 def answer(runtime: Runtime, run_id: str, step_id: str, verdict: str, *, data: Any = None, by: str = "", note: str = "") -> bool:
     """Answer what a step waits for; True where nobody executes the run, so that it takes a ``resume`` to go on.
+
+    Args:
+        runtime: Where the run is kept.
+        run_id: Its ID.
+        step_id: Of the step that waits; the name of a state means the visit of it that waits.
+        verdict: ``approve``, ``reject`` (or ``deny``), ``retry``, ``skip`` or ``fail``; empty for the only one that there is.
+        data: What the form asks for.
+        by: Who answers; the user of the settings by default.
+        note: What the workflow is told beside it.
 
     Raises:
         NotWaiting: It waits for nothing of the kind.
         ConfigurationError: The answer doesn't fit the form, or it isn't clear which question is meant.
     """
     run = runtime.store.run(run_id)
-    waiting = pending(runtime, run.id)
-    found = [(owner, record) for owner, record in waiting if record.id == step_id]
+    found = asked(runtime, run.id, step_id)
     if not found:
-        names = ", ".join(record.id for _, record in waiting) or "nothing"
-        raise NotWaiting(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
+        raise _nothing_waits(runtime, run, step_id)
     owner, record = next((one for one in found if one[0] == run.id), found[0])
     if len(found) > 1 and owner != run.id:
         owners = ", ".join(owner for owner, _ in found)
         raise ConfigurationError(f"several sub-workflows of run {run.id} wait for {step_id!r}: name the one that is meant: {owners}")
+    step_id = record.id
+    verdict = _verdict(record, verdict)
     question = record.question or {}
     if data is None and verdict == "approve" and (question["form"] or {}).get("type") == "object":
         data = {}
@@ -98,6 +113,22 @@ def _left_alone(runtime: Runtime, run: Run) -> bool:
         with suppress(LeaseLost):
             runtime.store.write(RunChange(run.id, {"wake_at": soon}), fence=Fence(run.id, run.attempt))
     return True
+
+
+def _nothing_waits(runtime: Runtime, run: Run, step_id: str) -> NotWaiting:
+    if run.status in FINAL:
+        return NotWaiting(f"run {run.id} is {run.status}: it waits for nothing any more")
+    names = ", ".join(record.id for _, record in pending(runtime, run.id)) or "nothing"
+    return NotWaiting(f"run {run.id} doesn't wait for {step_id!r}; it waits for: {names}")
+
+
+def _verdict(record: StepRecord, said: str) -> str:
+    verdicts: list[str] = (record.question or {})["verdicts"]
+    if said:
+        return "reject" if said == "deny" else said
+    if len(verdicts) == 1:
+        return verdicts[0]
+    raise ConfigurationError(f"say what the answer to {record.id!r} is: {', '.join(verdicts)}")
 
 
 def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data: Any) -> None:

@@ -53,8 +53,7 @@ def answer(call: Call, run_id: str, body: NewAnswer) -> Told:
             raise ConfigurationError(f"the answer must be approve or deny, not {body.verdict!r}")
         given = Answer("approve" if body.verdict == "approve" else "deny", body.arguments, call.user, body.note)
         return _told(call, run, call.runtime.answer(run.id, body.step_id, given))
-    verdict = "reject" if body.verdict == "deny" else body.verdict
-    alone = workflow_signals.answer(call.runtime, run.id, body.step_id, verdict, data=body.data, by=call.user, note=body.note)
+    alone = workflow_signals.answer(call.runtime, run.id, body.step_id, body.verdict, data=body.data, by=call.user, note=body.note)
     return _told(call, run, alone)
 
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { JournalEvent } from '../src/api/types';
-import { settled, Step, Steps, withEvents } from '../src/live/steps';
+import { gist, settled, Step, Steps, withEvents } from '../src/live/steps';
 import { axisOf, rowsOf, ticksOf } from '../src/runs/timeline';
 
 const START = Date.parse('2026-11-25T12:00:00Z');
@@ -156,5 +156,22 @@ describe('the timeline', () => {
     for (let length = 1; length < 1e13; length *= 3) {
       expect(ticksOf(length, 6).length).toBeLessThanOrEqual(7);
     }
+  });
+});
+
+describe('gist', () => {
+  const of = (kind: string, fields: Record<string, unknown>): string =>
+    [...withEvents(new Map(), [agent('s', kind, 'completed', 0, fields)]).values()].map(gist).join();
+
+  it('is what a tool gave, and what a model asked for and wrote', () => {
+    expect(of('tool', { output_data: 'two\nlines' })).toBe('two lines');
+    expect(of('tool', { metadata: { kind: 'tool', name: 't', error: 'no such city' } })).toBe('no such city');
+    const usage = { input_tokens: 0, output_tokens: 0 };
+    const metadata = { kind: 'model', name: 'm', usage };
+    expect(of('model', { metadata, output_data: { tool_calls: [{ name: 'lookup' }] } })).toBe('asks for lookup');
+    expect(of('model', { metadata: { ...metadata, usage: { input_tokens: 1200, output_tokens: 7 } } })).toBe(
+      '1.2k → 7 tokens',
+    );
+    expect(of('approval', { output_data: 'x' })).toBe('');
   });
 });

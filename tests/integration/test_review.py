@@ -389,3 +389,18 @@ def test_a_cassette_with_odd_line_ends_and_one_that_grows(tmp_path: Path) -> Non
         agent.execute_sync("2", record=file)
         assert agent.execute_sync("2", replay=file).text == "more"
         assert len([json.loads(line) for line in file.read_text().split("\n") if line]) == 2
+
+
+@pytest.mark.parametrize("name", ["there", "file/c.jsonl"])
+def test_a_cassette_that_cant_be_written_is_said_before_the_model_is_called(tmp_path: Path, name: str) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").touch()
+    with scripted_runtime(["one", "two"]) as runtime:
+        model = runtime.open_model(MODEL)
+        with pytest.raises(ConfigurationError, match="can't be written: .*Name another file"):
+            anb.Agent("a").execute_sync("1", record=tmp_path / name)
+        before: list[int] = []
+        flow = anb.Workflow("flow").add("first", tool=before.append, input={"object": 1}).add("ask", agent=anb.Agent("a"), input="hi")
+        with pytest.raises(ConfigurationError, match="can't be written"):
+            flow.run_sync(record=tmp_path / name)
+        assert (model.requests, before) == ([], [])  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import agentnb as anb
-from agentnb.errors import ConfigurationError, IllegalTransition
+from agentnb.errors import ConfigurationError, IllegalTransition, NotWaiting
 from agentnb.runtime import sweeping, workflow_runs, workflow_signals
 from agentnb.runtime.workflow_runs import WorkflowOptions
 from agentnb.workflows.dag import StepError
@@ -111,6 +111,63 @@ async def test_a_review_waits_without_a_process_and_goes_on_where_it_was() -> No
     assert (ended.status, writer.calls, states(ended)[-1]) == ("completed", 1, "COMPLETE")
     with pytest.raises(IllegalTransition, match="nothing to resume"):
         await workflow_runs.resume(runtime, run.id, WorkflowOptions())
+
+
+async def test_a_run_takes_an_answer_and_goes_on() -> None:
+    run = await review(Writer()).run({"topic": "Cats"})
+    with pytest.raises(NotWaiting, match="doesn't wait for 'START'; it waits for: REVIEW@1"):
+        await run.answer("START", "approve")
+    with pytest.raises(ConfigurationError, match="say what the answer to 'REVIEW@1' is: approve, reject"):
+        await run.answer("REVIEW")
+    with pytest.raises(ConfigurationError, match="must be approve, reject, not True"):
+        await run.answer("REVIEW", True)  # type: ignore[arg-type]
+    again = await run.answer("REVIEW", "deny", note="longer", by="ann")
+    assert (run.status, again.status, [step.id for step in again.waiting]) == ("waiting", "waiting", ["REVIEW@2"])
+    assert again.steps["REVIEW@1"].output == {"approved": False, "data": None, "by": "ann", "note": "longer"}
+    with pytest.raises(NotWaiting, match="doesn't wait for 'REVIEW@1'; it waits for: REVIEW@2"):
+        await again.answer("REVIEW@1", "approve")
+    ended = await asyncio.to_thread(again.answer_sync, "REVIEW", "approve")
+    assert (ended.status, ended.outputs) == ("completed", {"text": "Cats, draft 1"})
+    with pytest.raises(NotWaiting, match="is completed: it waits for nothing any more"):
+        await ended.answer("REVIEW", "approve")
+
+
+async def test_an_answer_that_somebody_gave_already_is_refused() -> None:
+    run = await review(Writer()).run({"topic": "Cats"})
+    assert workflow_signals.answer(anb.current(), run.id, "REVIEW", "approve")
+    with pytest.raises(NotWaiting, match="answered already"):
+        await run.answer("REVIEW", "reject")
+    assert (await anb.resume(run.id)).status == "completed"
+
+
+async def test_the_answer_to_a_form_has_to_fit_it() -> None:
+    grade = {"type": "object", "properties": {"grade": {"type": "integer", "maximum": 6}}, "required": ["grade"]}
+    flow = anb.Workflow("grading", outputs={"grade": "${steps.ask.output.data.grade}"})
+    flow.add("ask", human={"prompt": "Which grade?", "form": grade})
+    run = await flow.run()
+    for data, why in [
+        ({"grade": 9}, "grade: 9 is greater"),
+        ({"grade": "two"}, "grade"),
+        (None, "grade.*required|required.*grade|missing"),
+        ([], "object"),
+    ]:
+        with pytest.raises(ConfigurationError, match=why):
+            await run.answer("ask", "approve", data)
+    assert (await run.answer("ask", "approve", {"grade": 2})).outputs == {"grade": 2}
+
+
+async def test_an_answer_to_a_run_that_goes_on_elsewhere_only_tells_it() -> None:
+    asked = asyncio.Event()
+
+    class Presenter:
+        def present_question(self, run_id: str, step: object) -> None:
+            asked.set()
+
+    going = asyncio.create_task(review(Writer()).run({"topic": "Cats"}, presenter=Presenter()))
+    await asked.wait()
+    waiting = workflow_runs.get(anb.current(), anb.current().runs()[0].id)
+    assert (await waiting.answer("REVIEW", "approve")).id == waiting.id
+    assert (await going).status == "completed"
 
 
 async def test_entry_and_exit_actions_run_in_order() -> None:

@@ -400,7 +400,7 @@ def test_template_research(tmp_path: Path) -> None:
 def test_template_etl() -> None:
     agentnb("workflow", "new", "-t", "etl", "-o", "jobs/etl.workflow.yaml")
     run = parsed("workflow", "run", "jobs/etl.workflow.yaml")
-    assert run["outputs"] == {"rows": 3, "sums": {"Rome": 15.0, "Oslo": 7.0}, "file": "data/result.json"}
+    assert run["outputs"] == {"rows": 3, "sums": {"Rome": 15.0, "Oslo": 7.0}, "file": str(Path("jobs/data/result.json").resolve())}
     assert json.loads(Path("jobs/data/result.json").read_text())["sums"] == {"Rome": 15.0, "Oslo": 7.0}
     again = parsed("workflow", "run", "jobs/etl.workflow.yaml")
     assert {step["id"]: step["source"] for step in again["steps"]}["transform"] == "cache"

@@ -47,7 +47,7 @@ def test_papermill_runs_it(example: Path, tmp_path: Path) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_nbval_finds_the_outputs_that_are_in_it(example: Path) -> None:
-    """Outputs of cells marked NBVAL_CHECK_OUTPUT are compared; what the model writes is not."""
+    """Outputs of cells tagged nbval-check-output are compared; what the model writes is not."""
     done = subprocess.run(
         [
             sys.executable,

@@ -144,8 +144,10 @@ def test_variables_go_into_the_prompt(kernel: Kernel, tmp_path: Path) -> None:
     kernel.run("import pathlib, pandas\ncity = 'Rome'\ndf = pandas.DataFrame({'a': [1]})\nnote = pathlib.Path('note.txt')")
     (tmp_path / "note.txt").write_text("from a file")
     (tmp_path / "more.md").write_text("more context")
-    kernel.run("%%agent -m scripted:s.jsonl -o r -c more.md\n{city} {{city}} {df} {note} {unknown}")
-    shown = kernel.run("print(r.trace[0].input[0]['content'])").text
+    kernel.run("model, how = 'scripted:s.jsonl', 'Be \"brief\" in {city}.'")
+    kernel.run("%%agent -m {model} -o r -c more.md --instructions '{how}'\n{city} {{city}} {df} {note} {unknown}")
+    assert kernel.run("print(r.trace[0].input[0]['content'])").text == 'Be "brief" in {city}.\n'
+    shown = kernel.run("print(r.trace[0].input[1]['content'])").text
     for part in ("Rome {city} Table of 1 rows", "| 1 |", "from a file {unknown}", "more context"):
         assert part in shown
 

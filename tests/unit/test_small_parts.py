@@ -143,7 +143,20 @@ def test_interpolation() -> None:
     expected = 'In Rome {city} 4 {"a": {"b": 1}} {x} def f(): {} {{ jinja }} {city!r} {0}'
     same, warnings = interpolate(text, names)
     assert same == expected
-    assert warnings == ["{city!r} stays as written: only {name} and {name.attribute} are replaced; put the value into a variable first"]
+    assert warnings == [
+        "{city!r} stays as written: only {name} and {name.attribute} are replaced; put the value into a variable first",
+        "{x} stays as written: there is no variable of that name; {{x}} says that it is meant so",
+    ]
+    assert interpolate("{{x}} {x}", names)[0] == "{x} {x}"
+    assert interpolate("{{x}}", names)[1] == []
+    many = r"\frac{a}{b} {a} {c} {d} {e} {f} {citi}"
+    assert interpolate(many, names) == (
+        many,
+        [
+            "{citi} stays as written: there is no variable of that name; did you mean {city}?",
+            "{a}, {b}, {c}, {d}, {e} and 1 more stay as written: there are no variables of these names; {{a}} says that it is meant so",
+        ],
+    )
     assert interpolate("{citi}", names) == ("{citi}", ["{citi} stays as written: there is no variable of that name; did you mean {city}?"])
     same, warnings = interpolate("{thing.siez}", names)
     assert same == "{thing.siez}"

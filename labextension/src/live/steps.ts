@@ -1,4 +1,5 @@
 import { Failure, JournalEvent, Usage } from '../api/types';
+import { compact, count } from '../format';
 
 /** A stretch of a step's time: it works, or waits for somebody. */
 export interface Span {
@@ -86,6 +87,22 @@ export function beginOf(step: Step): number | null {
 export function endOf(step: Step, now: number): number {
   const last = step.spans.at(-1);
   return last ? (last.to ?? now) : now;
+}
+
+/** What a step came to, in a few words: a tool's result or error; the tools that a model asked for, and its tokens. */
+export function gist(step: Step): string {
+  if (step.kind === 'tool') {
+    return compact(step.error?.message ?? step.output, 80);
+  }
+  if (step.kind !== 'model') {
+    return '';
+  }
+  const { tool_calls: calls } = record(step.output);
+  const names = Array.isArray(calls) ? calls.map(call => text(record(call).name)).join(', ') : '';
+  const [read, written] = [step.usage.input_tokens ?? 0, step.usage.output_tokens ?? 0];
+  // A tool may be chosen without a word being written.
+  const tokens = read + written ? `${count(read)} → ${count(written)} tokens` : '';
+  return [names && `asks for ${names}`, tokens].filter(Boolean).join(' · ');
 }
 
 function agentStep(event: JournalEvent, before: Step | undefined): Step {

@@ -1,7 +1,7 @@
 import { JSX } from 'react';
 
-import { count, duration } from '../format';
-import { beginOf, endOf, Step, Steps } from '../live/steps';
+import { duration } from '../format';
+import { beginOf, endOf, gist, Step, Steps } from '../live/steps';
 import { rowsOf } from '../runs/timeline';
 import { Value } from './Json';
 import { Status } from './Status';
@@ -33,11 +33,7 @@ export function Trace(props: { status: string; line: string; steps: Steps; from:
 function TraceRow(props: { step: Step; depth: number; from: number; to: number; axis: number }): JSX.Element {
   const { step, depth, from, to, axis } = props;
   const status = step.replayed && step.status === 'completed' ? 'replayed' : step.status;
-  const { usage } = step;
-  const tokens =
-    usage.input_tokens === undefined
-      ? ''
-      : ` · ${count(usage.input_tokens)} → ${count(usage.output_tokens ?? 0)} tokens`;
+  const said = gist(step);
   const begin = (beginOf(step) ?? from) - from;
   const took = step.durationMs || endOf(step, to) - from - begin;
   const place = { '--from': `${(100 * begin) / axis}%`, '--width': `${Math.max(0.5, (100 * took) / axis)}%` };
@@ -47,7 +43,7 @@ function TraceRow(props: { step: Step; depth: number; from: number; to: number; 
         <span className="agentnb-kind">{step.kind}</span>
         <span className="agentnb-name" style={{ paddingLeft: `${1.2 * depth}em` }}>
           {step.name} <Status name={status} />
-          {tokens}
+          {said && ` · ${said}`}
         </span>
         <span className="agentnb-duration">{duration(took)}</span>
         <span className="agentnb-bar" />

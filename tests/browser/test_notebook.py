@@ -68,7 +68,7 @@ def test_a_cell_streams_and_unfolds(lab: Lab, notebook: Notebook) -> None:
     summary.click()
     rows.first.wait_for()
     assert [row.locator(".agentnb-kind").inner_text() for row in rows.all()] == ["model", "tool", "model"]
-    tool = cell.locator(".agentnb-step", has=cell.page.locator(".agentnb-name", has_text="lookup"))
+    tool = cell.locator(".agentnb-step", has=cell.page.locator(".agentnb-kind", has_text="tool"))
     assert not tool.locator(".agentnb-json").first.is_visible()
     tool.locator(".agentnb-row").click()
     tool.locator(".agentnb-json").first.wait_for()

@@ -186,7 +186,7 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     summary = chat.get_by_test_id("agentnb-summary")
     expect(summary).to_have_text(re.compile(r"chat\.jsonl · 3 calls · 2 tools"))
     summary.click()
-    tool = chat.get_by_test_id("agentnb-trace-step").filter(has=page.locator(".agentnb-name", has_text="send")).first
+    tool = chat.get_by_test_id("agentnb-trace-step").filter(has=page.locator(".agentnb-kind", has_text="tool")).nth(1)
     tool.locator("summary").first.click()
     expect(tool).to_contain_text("sent to bob")
 

@@ -48,7 +48,7 @@ def test_first_agent(lab: Lab, notebook: Notebook) -> None:
     notebook.run_to_end(TOOLS)
     cell = notebook.run_to_end(f"%%agent -t population{model}\nHow many people live in Paris?")
     cell.locator(".agentnb-summary").click()
-    cell.locator(".agentnb-row", has_text="population").click()
+    cell.locator(".agentnb-row", has=cell.page.locator(".agentnb-kind", has_text="tool")).click()
     cell.locator(".agentnb-step[open] .agentnb-json").last.wait_for()
     cells_picture(notebook, "first_agent", notebook.cells.first, cell)
 

@@ -45,7 +45,7 @@ def jobs_table(catalog: Catalog) -> Table:
         ("job", "starts", "next", "last run", "description"),
         tuple(rows),
         tuple(data),
-        f"No jobs in {catalog.folder}: write one, `agentnb jobs schema` says what it may hold",
+        f"No jobs in {catalog.folder}: write one (`agentnb jobs schema` says what it may hold), or name another folder with --dir",
     )
 
 

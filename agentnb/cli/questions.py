@@ -28,7 +28,7 @@ def answer_text(question: Mapping[str, Any], output: Any) -> str:
     parts = [
         "approved" if output["approved"] else "rejected",
         f"by {output['by']}" if output["by"] else "",
-        _short(output["data"]) if output["data"] is not None else "",
+        _short(output["data"]) if output["data"] not in (None, {}) else "",
         f"({output['note']})" if output["note"] else "",
     ]
     return " ".join(part for part in parts if part)

@@ -122,7 +122,7 @@ def signal(
     run: RunId,
     step: Annotated[str, typer.Argument(metavar="STEP", help="The step that waits, as `agentnb runs show` names it; or an event's name.")],
     verdict: Annotated[
-        str, typer.Argument(help="approve or deny; of an interrupted step retry, skip or fail; none for an event or a call back.")
+        str, typer.Argument(help="approve, reject or deny; of an interrupted step retry, skip or fail; none for an event or a call back.")
     ] = "",
     arguments: Annotated[str, typer.Option(help="JSON object: arguments of a tool instead of those asked for.")] = "",
     data: Annotated[str, typer.Option(help="JSON: what the form asks for, or what an event or a call back brings.")] = "",

@@ -74,7 +74,9 @@ class Catalog:
         broken = next((file for file in self.files if file not in self.specs and file.stem == name), None)
         if broken is not None:
             return documents.load(broken)
-        mend = did_you_mean(name, self.names) or "write one: `agentnb jobs schema` says what it may hold"
+        mend = (
+            did_you_mean(name, self.names) or "write one (`agentnb jobs schema` says what it may hold), or name another folder with --dir"
+        )
         raise UnknownName(f"no job {name!r} in {self.folder}: {mend}")
 
     def findings(self) -> list[Finding]:

@@ -66,7 +66,7 @@ class Optimized:
     speedup: float
     drop: float
     interval: tuple[float, float]
-    report: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 class Optimizer(Protocol):

@@ -20,7 +20,7 @@ class Best:
     drop: float
 
     def __str__(self) -> str:
-        return f"{self.recipe} {self.speedup:.2f}× at {round(-self.drop, 4) + 0.0:+.4f}"
+        return f"{self.recipe} {self.speedup:.2f}×, drop {round(self.drop, 4) + 0.0:.4f}"
 
 
 @dataclass(frozen=True, slots=True)

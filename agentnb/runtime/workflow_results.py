@@ -113,9 +113,10 @@ class WorkflowRun(Finished):
         return Graph(current(), run_id=self.id)
 
     def __repr__(self) -> str:
-        done = sum(step.status in ("completed", "skipped") for step in self.steps.values())
+        known = self.spec.steps or self.steps
+        done = sum(step.status in ("completed", "skipped") for name, step in self.steps.items() if name in known)
         waits = f", waits for {', '.join(step.id for step in self.waiting)}" if self.waiting else ""
-        return f"<{self.status} run {self.id} of {self.name}: {done} of {len(self.steps)} steps, {self.duration_ms:.0f} ms{waits}>"
+        return f"<{self.status} run {self.id} of {self.name}: {done} of {len(known)} steps, {self.duration_ms:.0f} ms{waits}>"
 
 
 def result_of(run: Run, events: Sequence[Event], definition: Definition) -> WorkflowRun:

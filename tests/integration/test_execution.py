@@ -576,6 +576,9 @@ async def test_two_agents_of_one_name(make: Make) -> None:
     with pytest.raises(UnknownName, match=r"2 agents are called 'helper'.*other.ipynb.*by its ID"):
         anb.Agent.load("helper")
     assert anb.Agent.load(elsewhere.agent_id).name == "helper"
+    same_elsewhere = anb.Agent("helper", model="scripted:test", instructions="other", origin="other.ipynb")
+    assert same_elsewhere.agent_id != newer.agent_id
+    assert anb.Agent.load("helper").agent_id == same_elsewhere.agent_id
     assert (await agent.execute("the older one still works")).text == "a"
 
 

@@ -402,10 +402,10 @@ def test_progress_names_the_recipe_and_the_best(network: Path, data: Path) -> No
     anb.optimize(network, calibration=data, output="out", only=("fp32", "int8-default+f32"), max_drop=0.05, progress=steps.append)
     first, last = [step for step in steps if step.ended]
     assert (first.place, last.place) == ("recipe 1 of 2", "recipe 2 of 2")
-    assert str(first) == "recipe 1 of 2 · fp32 1.00× at +0.0000: passed · best so far: fp32 1.00× at +0.0000"
+    assert str(first) == "recipe 1 of 2 · fp32 1.00×, drop 0.0000: passed · best so far: fp32 1.00×, drop 0.0000"
     assert last.what.startswith("int8-default+f32 ")
     [judging] = [step for step in steps if step.what == "int8-default+f32: judging" and step.done == 16]
-    assert str(judging) == "recipe 2 of 2 · int8-default+f32: judging 16 of 16 · best so far: fp32 1.00× at +0.0000"
+    assert str(judging) == "recipe 2 of 2 · int8-default+f32: judging 16 of 16 · best so far: fp32 1.00×, drop 0.0000"
 
 
 def test_a_broken_original_is_said_to_be_broken(tmp_path: Path, data: Path) -> None:

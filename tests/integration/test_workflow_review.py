@@ -465,3 +465,9 @@ async def test_a_state_machine_comes_to_the_same_wherever_it_is_killed() -> None
     assert wanted[:3] == ("completed", {"r": True}, ["A", "B", "B", "R", "E", "T", "F"])
     for death in range(1, writes + 1):
         assert (await lived_through(death))[0] == wanted, death
+
+
+async def test_a_run_counts_steps_that_have_not_begun() -> None:
+    run = await anb.Workflow("w").add("ask", human={"prompt": "?"}).add("next", tool=note, needs=["ask"]).run()
+    assert "0 of 2 steps" in repr(run)
+    assert "2 of 2 steps" in repr(await run.answer("ask", "approve"))

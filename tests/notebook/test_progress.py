@@ -44,7 +44,7 @@ def test_a_cell_shows_bars_and_in_the_end_how_long_it_took(tmp_path: Path) -> No
 
 def test_a_terminal_shows_the_recipe_and_the_best() -> None:
     said = on_a_terminal(LONG.replace("FILES", "False").replace("STEP", SEARCH))
-    assert "recipe 7 of 16 · best so far: int8-default+f32 2.30× at -0.0021" in said
+    assert "recipe 7 of 16 · best so far: int8-default+f32 2.30×, drop 0.0021" in said
     assert "int8-mixed+f32: judging" in said
 
 

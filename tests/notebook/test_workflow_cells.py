@@ -365,6 +365,7 @@ def test_an_approval_of_an_agent_that_a_step_runs(kernel: Kernel, tmp_path: Path
     assert reply.status == "ok", reply.content
     assert kernel.run("r.outputs").text == "{'text': 'done'}"
     assert f"%agentnb show {last().steps['mail'].child}" in reply.of("update_display_data")[-1]["data"]["text/html"]
+    assert last().id in kernel.run("%agentnb show").html[-1]
     assert kernel.run("anb.current().presenter").text == ""
 
 

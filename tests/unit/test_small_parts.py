@@ -18,6 +18,7 @@ from agentnb.agents.identity import AGENT_ID, new_agent_id, new_run_id
 from agentnb.agents.lifecycle import AGENT, EXECUTION, advance
 from agentnb.agents.output import OutputType
 from agentnb.cli.demo import answer_of
+from agentnb.cli.questions import answer_text
 from agentnb.errors import ConfigurationError, IllegalTransition
 from agentnb.notebook import formats, html
 from agentnb.notebook.arguments import parse
@@ -249,3 +250,10 @@ def test_the_demo_says_where_an_answer_was_cut_off() -> None:
 
     assert answer_of(cell(cut_off=True)) == "Rome is … (cut off at max_tokens)"
     assert answer_of(cell(cut_off=False)) == "Rome is"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"), [(None, "approved by ann"), ({}, "approved by ann"), ({"stars": 3}, 'approved by ann {"stars": 3}')]
+)
+def test_an_answer_shows_its_form_only_where_it_was_filled_in(data: object, text: str) -> None:
+    assert answer_text({"kind": "human"}, {"approved": True, "by": "ann", "data": data, "note": ""}) == text

@@ -207,6 +207,14 @@ def test_what_does_not_fit_is_said_once_in_plain_words(fields: str, finding: str
         ("name: x", ["1:1: steps: there are no steps. Add steps: {NAME: {tool: …}}"]),
         ("name: x\nsteps:", ["2:1: steps: must be a mapping, not null. Write NAME: … below it, indented"]),
         ("name: x\nsteps: {a: 5}", ["2:9: steps.a: must be a mapping, not 5"]),
+        (
+            "name: x\nsteps: {a: {shell: echo hi}}",
+            ["2:13: steps.a.shell: must be a mapping, not 'echo hi'. Write shell: {command: \"echo hi\"}"],
+        ),
+        (
+            "name: x\nnotebook: n.ipynb\nsteps: {a: {shell: {command: ls}}}",
+            ["2:1: notebook: unknown key 'notebook' in a workflow. Is this a job's file? `agentnb jobs validate FILE` checks it"],
+        ),
         ("name: x\nkind: state_machine", ["1:1: states: there are no states. Add states: {NAME: {transitions: [{to: …}]}}"]),
         (
             "name: x\nstates: {A: {final: true}}\ninitial: A",

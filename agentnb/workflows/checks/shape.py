@@ -36,6 +36,8 @@ _WORDS = (
     ("List should", "must"),
     ("Tuple should", "must"),
 )
+_FIRST_KEYS = {"shell": "command", "human": "prompt", "webhook": "url"}
+_OF_JOBS = (("notebook",), ("schedule",))
 _PLACEHOLDER = {"shell": {"command": "true"}}
 
 
@@ -93,6 +95,8 @@ def _finding(path: Path, errors: list[ErrorDetails], data: Mapping[str, Any], mo
     value = value_at(data, path)
     if error["loc"][-1:] == ("[key]",):
         return _key_finding(path)
+    if error["type"] == "extra_forbidden" and model is WorkflowSpec and path in _OF_JOBS:
+        return Finding(f"unknown key {path[-1]!r} in a workflow", "Is this a job's file? `agentnb jobs validate FILE` checks it", path)
     if error["type"] == "extra_forbidden":
         return Finding(f"unknown key {str(path[-1])!r}", did_you_mean(str(path[-1]), _keys(path[:-1], model), "Its keys are"), path)
     if path and path[-1] in _CHOICES and not (isinstance(value, Mapping) and path[-1] != "on_error"):
@@ -109,10 +113,12 @@ def _worded(path: Path, error: ErrorDetails, value: Any) -> Finding:
         message = message.replace(theirs, ours)
     if error["type"] not in ("value_error", "assertion_error"):
         message = f"{message}, not {_shown(value)}"
-    return Finding(message, _mend(error, value), path)
+    return Finding(message, _mend(path, error, value), path)
 
 
-def _mend(error: ErrorDetails, value: Any) -> str:
+def _mend(path: Path, error: ErrorDetails, value: Any) -> str:
+    if error["type"] == "model_type" and isinstance(value, str) and path[-1] in _FIRST_KEYS:
+        return f"Write {path[-1]}: {{{_FIRST_KEYS[str(path[-1])]}: {json.dumps(value, ensure_ascii=False)}}}"
     if error["type"] == "string_type" and isinstance(value, int | float):
         return f'Write it in quotes: "{json.dumps(value)}"'
     if error["type"] == "dict_type" and value is None:

@@ -103,7 +103,7 @@ def test_approving_by_keyboard_editing_and_denying(lab: Lab, notebook: Notebook)
     cell, card = ask(notebook, f"{line} approved\nWrite to Ann.")
     assert card.get_attribute("data-state") == "waiting"
     assert "ann" in card.inner_text()
-    notebook.panel.locator('.jp-Notebook-ExecutionIndicator[data-status="busy"]').wait_for(state="attached")
+    assert cell.locator(".jp-InputPrompt").inner_text() == "[*]:"
     keyboard = notebook.page.keyboard
     keyboard.press("Escape")
     keyboard.press("ArrowUp")

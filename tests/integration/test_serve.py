@@ -23,11 +23,13 @@ from typing import Any
 import openai
 import pytest
 
+import agentnb as anb
 from agentnb.config import load
 from agentnb.ports.store import Run
 from agentnb.runtime.runtime import Runtime
 from agentnb.serve import app, handlers
 from agentnb.serve.offer import Offer
+from tests.support import networks
 
 pytestmark = pytest.mark.model
 
@@ -318,6 +320,24 @@ def test_embeddings_that_cant_be_had_are_refused_by_name(client: openai.OpenAI) 
         asked: Any = {"model": "minilm", "input": "a", **wrong}
         with pytest.raises(openai.BadRequestError, match=message):
             client.embeddings.create(**asked)
+
+
+def test_an_optimized_encoder_is_served(tmp_path: Path, local_model: str) -> None:
+    encoder, texts = networks.encoder(tmp_path / "encoder"), networks.sentences(24)
+    recipe = ("int8-weights-sym+f32",)
+    found = anb.optimize(encoder, calibration=texts, output=tmp_path / "fast", only=recipe, max_drop=0.1, progress=False)
+    name = f"openvino:{found.folder}"
+    server = start(tmp_path / "store", "--model", name, "--warm")
+    try:
+        server.until(lambda line: line["event"] == "ready" and line["model"] == name)
+        with server.client() as client:
+            one, two = (item.embedding for item in client.embeddings.create(model=name, input=texts[:2]).data)
+            assert len(one) == len(two) == 32
+            assert one != two
+            with pytest.raises(openai.BadRequestError, match="no language model: use it for embeddings"):
+                client.chat.completions.create(model=name, messages=ask("Hi"))
+    finally:
+        assert stop(server) == 0
 
 
 async def test_many_clients_at_once(server: Server) -> None:

@@ -107,7 +107,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out; ``output`` is a value of the output type, or the text; ``calls`` are those that the caller is to make."""
+    """What came out; ``calls`` are those that the caller is to make.
+
+    Attributes:
+        output: A value of the output type; the text where there is no such type, where there are calls, and where a conversation's answer
+            was cut off at ``max_tokens``, of which its caller is told.
+    """
 
     text: str
     output: Any
@@ -183,6 +188,8 @@ class Execution:
                 return response, spec.output.parse(response.text)
             except ValueError as error:
                 findings = [str(finding) for finding in error.args]
+            if response.finish_reason == "length" and self.job.conversation is not None:
+                return response, response.text
             if repairs == spec.repairs:
                 raise OutputInvalid(repairs + 1, findings, response.text)
             repairs += 1

@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from agentnb import plugins
-from agentnb.cli.output import FAILED, Json, exit_codes, put, put_table
-from agentnb.errors import ConfigurationError
+from agentnb.cli.output import FAILED, USAGE, Json, exit_codes, put, put_table, stop
+from agentnb.errors import ConfigurationError, StoreError
 from agentnb.notebook import tables
 from agentnb.optimization.benchmark import report
 from agentnb.runtime import comparison, performance
@@ -116,18 +116,25 @@ def show(name: Annotated[str, typer.Argument(metavar="BENCHMARK", help="Its ID, 
 
 @app.command()
 def compare(
-    before: Annotated[str, typer.Argument(metavar="A", help="ID of a benchmark, or a report.json.")],
+    before: Annotated[str, typer.Argument(metavar="A", help="ID of a benchmark, a report.json, or its folder.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The same, later.")],
     tolerance: Annotated[float, typer.Option(help="What is no difference, as a part of the median.")] = 0.05,
     as_json: Json = False,
 ) -> None:
-    """Compare two benchmarks; exit code 1 where something became slower beyond the noise."""
+    """Compare two benchmarks; exit code 1 where something became slower beyond the noise, and only there."""
     with exit_codes(as_json=as_json):
-        runtime = current()
-        found = comparison.compare(performance.recorded(runtime, before), performance.recorded(runtime, after), tolerance)
+        try:
+            runtime = current()
+            first, second = performance.recorded(runtime, before), performance.recorded(runtime, after)
+        except StoreError as error:
+            stop(error, USAGE, as_json=as_json)
+        found = comparison.compare(first, second, tolerance)
+        notes = comparison.caveats(first, second)
         slower = [one for one in found if one.verdict == "slower"]
+        for note in notes:
+            sys.stderr.write(f"note: {note}\n")
         if as_json:
-            put({"slower": len(slower), "differences": found})
+            put({"slower": len(slower), "differences": found, "notes": notes})
         else:
             cells = [(one.what, one.figure, f"{one.before:.3f}", f"{one.after:.3f}", f"{one.ratio:.2f}", one.verdict) for one in found]
             put_table(

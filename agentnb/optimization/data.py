@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LIMIT = 2000
 TARGETS = ("targets", "labels", "target")
 PIXELS = ("imagenet", "unit", "signed", "raw")
+_JUDGED = 2
+"""Samples that the gate needs at least: the loss of a single one has no interval."""
+
 _IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 
 
@@ -170,12 +173,16 @@ def fit(raw: list[Raw], source: Source, *, pixels: str = "imagenet") -> list[Sam
 
 
 def split(samples: list[Sample], evaluation: list[Sample] | None) -> tuple[list[Sample], list[Sample]]:
-    """What to calibrate by, and what to judge on: where only one set is given, every other sample, so that none is judged that was seen."""
-    if evaluation is not None:
-        return samples, evaluation
-    if len(samples) < 2:
-        raise ConfigurationError("one sample is too few to calibrate and to judge: give some dozens, or --evaluation data")
-    return samples[::2], samples[1::2]
+    """What to calibrate by, and what to judge on: where only one set is given, every other sample, so that none is judged that was seen.
+
+    Raises:
+        ConfigurationError: There are too few.
+    """
+    calibration, judged = (samples[::2], samples[1::2]) if evaluation is None else (samples, evaluation)
+    if len(judged) < _JUDGED:
+        few = f"{len(samples)} samples" if evaluation is None else f"{len(judged)} of --evaluation"
+        raise ConfigurationError(f"{few} are too few to judge by: give some dozens{', or --evaluation data' if evaluation is None else ''}")
+    return calibration, judged
 
 
 def digest(samples: Iterable[Sample]) -> str:
@@ -184,5 +191,6 @@ def digest(samples: Iterable[Sample]) -> str:
     for sample in samples:
         for name, value in sorted(sample.inputs.items()):
             found.update(f"{name}{value.dtype}{value.shape}".encode() + value.tobytes())
-        found.update(repr(sample.target).encode())
+        target = sample.target
+        found.update(target.tobytes() if hasattr(target, "tobytes") else repr(target).encode())
     return found.hexdigest()

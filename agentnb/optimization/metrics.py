@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from agentnb.errors import AgentNBError, ConfigurationError
 
 Score = Callable[[Any, Any], float]
+_PLAIN = (str, bytes, int, float, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,24 @@ NAMED = {
         Metric("likelihood", _likelihood, _tokens, "of a language model: how likely texts are for it, a token, the original being 1"),
     )
 }
+
+
+def written(score: Score) -> str:
+    """What a metric computes, as far as it can be seen from outside: the file or cell around it, and the plain values that it uses."""
+    if isinstance(score, partial):
+        given = (*score.args, *(value for _, value in sorted(score.keywords.items())))
+        return repr((written(score.func), sorted(score.keywords), [value for value in given if isinstance(value, _PLAIN)]))
+    function = inspect.unwrap(score) if inspect.isroutine(score) else type(score)
+    try:
+        source = "".join(inspect.findsource(function)[0])
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        source = repr((code.co_code, code.co_names, [one for one in code.co_consts if isinstance(one, _PLAIN)])) if code else ""
+    held = dict(getattr(score, "__dict__", {}))
+    if inspect.isfunction(function):
+        used = inspect.getclosurevars(function)
+        held |= {**used.globals, **used.nonlocals, "": function.__defaults__}
+    return repr((source, sorted((name, repr(value)) for name, value in held.items() if isinstance(value, _PLAIN) or not name)))
 
 
 def of_function(score: Score, name: str = "") -> Metric:

@@ -9,6 +9,7 @@ from typing import Any
 _COLOURS = {"chosen": "#1a7f37", "passed": "#0969da", "rejected": "#cf222e", "failed": "#8c959f", "left out": "#8c959f"}
 _SERIES = ("#0969da", "#bf8700", "#1a7f37", "#8250df", "#cf222e", "#57606a", "#1b7c83", "#bc4c00")
 _WIDTH, _ROW, _LABEL = 760, 22, 230
+_LARGE = 1000
 _TEXT = 'font-family="system-ui, sans-serif" font-size="12" fill="currentColor"'
 
 
@@ -31,7 +32,7 @@ def bars(title: str, rows: Sequence[tuple[str, float, str]], unit: str, *, line:
         parts.append(
             f'<rect x="{_LABEL}" y="{y + 2}" width="{max(value * scale, 1):.1f}" height="{_ROW - 6}" rx="2" fill="{_colour(kind)}"/>'
         )
-        parts.append(f'<text x="{_LABEL + value * scale + 6:.1f}" y="{y + 14}" {_TEXT}>{value:,.3g} {escape(unit)}</text>')
+        parts.append(f'<text x="{_LABEL + value * scale + 6:.1f}" y="{y + 14}" {_TEXT}>{_short(value)} {escape(unit)}</text>')
     if line is not None:
         x = _LABEL + line * scale
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="32" y2="{height - 8}" stroke="currentColor" stroke-dasharray="4 3"/>')
@@ -68,7 +69,7 @@ def gate(title: str, rows: Sequence[Mapping[str, Any]], max_drop: float) -> str:
 
 def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str) -> str:
     """Curves of points, both axes from 0; each series has a colour, and its name at its last point."""
-    height, left, bottom = 320, 60, 40
+    height, left, bottom = 320, 80, 40
     points = [point for curve in series.values() for point in curve]
     right, top = max(x for x, _ in points) or 1, max(y for _, y in points) or 1
 
@@ -86,7 +87,7 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], acros
         for mark in sorted({x for x, _ in points})
     ]
     parts += [
-        f'<text x="{left - 6}" y="{place(0, top * part)[1] + 4:.1f}" {_TEXT} text-anchor="end">{top * part:,.3g}</text>'
+        f'<text x="{left - 6}" y="{place(0, top * part)[1] + 4:.1f}" {_TEXT} text-anchor="end">{_short(top * part)}</text>'
         for part in (0.5, 1.0)
     ]
     for number, (name, curve) in enumerate(series.items()):
@@ -98,6 +99,10 @@ def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], acros
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in spots]
         parts.append(f'<text x="{_WIDTH - 184}" y="{48 + 18 * number}" {_TEXT}><tspan fill="{colour}">●</tspan> {escape(name)}</text>')
     return _picture(height, parts)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= _LARGE else f"{value:.3g}"
 
 
 def _limit(max_drop: float) -> float:

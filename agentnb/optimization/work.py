@@ -41,7 +41,7 @@ def optimize(task: Task, progress: Progress) -> Optimized:
     tried = _recipes(task, source, device)
     found = versions(*_PACKAGES)
     folder = output.with_name(f".{output.name}.search")
-    key = _key(task, source, device, found, metric, data.digest([*calibration, *evaluation]))
+    key = _key(task, source, device, found, metric, data.digest(calibration) + data.digest(evaluation))
     question = Question(
         source,
         calibration,
@@ -120,12 +120,11 @@ def _recipes(task: Task, source: Source, device: str) -> list[recipes.Recipe]:
 
 def _key(task: Task, source: Source, device: str, packages: dict[str, str], metric: metrics.Metric, data_digest: str) -> str:
     """What outcomes depend on; another goal or another list of recipes takes over what is known of each."""
-    code = getattr(getattr(metric.score, "__code__", None), "co_code", b"")
     parts = (
         source.fingerprint,
         data_digest,
         metric.name,
-        code,
+        metrics.written(metric.score),
         task.max_drop,
         task.sure,
         device,

@@ -302,7 +302,7 @@ async def _drive(runtime: Runtime, spec: AgentSpec, run: Run, identity: Identity
 def _complete(runtime: Runtime, run: Run, identity: Identity, execution: Execution, outcome: Outcome) -> AgentResult:
     spec, usage, milliseconds = execution.job.spec, _usage(execution), execution.milliseconds
     handed = {"tool_calls": [call.as_dict() for call in outcome.calls]} if outcome.calls else {}
-    plain = spec.output.dump(outcome.output) if spec.output and not handed else outcome.output
+    plain = spec.output.dump(outcome.output) if spec.output and outcome.output is not outcome.text else outcome.output
     runtime.store.write(
         *outcome.final,
         identity.event("agent.executed", status="completed", output_data=plain, milliseconds=milliseconds, usage=usage),

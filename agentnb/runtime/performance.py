@@ -191,13 +191,14 @@ def record(runtime: Runtime, service: str, metrics: Mapping[str, Any]) -> str:
 
 
 def recorded(runtime: Runtime, name: str) -> Mapping[str, Any]:
-    """Figures by their ID, or from a JSON file.
+    """Figures by their ID, from a JSON file, or from the folder that holds it.
 
     Raises:
         UnknownName: There are none.
         ConfigurationError: The file can't be read.
     """
     path = Path(name).expanduser()
+    path = path / "report.json" if path.is_dir() else path
     if path.suffix == ".json" or path.is_file():
         try:
             found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ from tornado.web import Application
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.ports.model import Message, ModelRequest
 from agentnb.runtime.embedding import DEFAULT_EMBEDDER, embed
+from agentnb.runtime.runtime import Runtime
 from agentnb.serve import handlers
 from agentnb.serve.handlers import LOOPBACK, Service
 from agentnb.serve.log import say
@@ -143,6 +144,14 @@ async def _close(server: HTTPServer, shared: Service, grace: float, warming: asy
     say("closed")
 
 
+def _embeds(runtime: Runtime, name: str) -> bool:
+    try:
+        runtime.models.embedder(name)
+    except AgentNBError:
+        return False
+    return True
+
+
 async def warm(shared: Service) -> None:
     """Load the models that are named, or the default one where it is installed, so that no client waits for it."""
     runtime = shared.offer.runtime
@@ -155,8 +164,8 @@ async def warm(shared: Service) -> None:
         started = time.monotonic()
         say("loading", model=name)
         try:
-            if name == DEFAULT_EMBEDDER:
-                await embed(["ready"], runtime=runtime)
+            if _embeds(runtime, name):
+                await embed(["ready"], model=name, runtime=runtime)
             else:
                 await runtime.open_model(name).generate(ModelRequest(name, (Message("user", "Hi"),), options={"max_tokens": 1}))
         except AgentNBError as error:

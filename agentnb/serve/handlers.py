@@ -239,9 +239,10 @@ class Embeddings(Handler):
     async def post(self) -> None:
         request: EmbeddingsRequest = protocol.parsed(EmbeddingsRequest, self.request.body)
         name = self.service.offer.embedder(request.model)
-        self.facts = {"model": name, "texts": len(request.texts)}
-        vectors = await self.work(embedding.embed(request.texts, model=name, runtime=self.service.offer.runtime))
-        await self.whole(protocol.embeddings(request.model, vectors, request.texts, request.encoding_format))
+        texts = request.texts()
+        self.facts = {"model": name, "texts": len(texts)}
+        vectors = await self.work(embedding.embed(texts, model=name, runtime=self.service.offer.runtime))
+        await self.whole(protocol.embeddings(request, vectors))
 
 
 class ChatCompletions(Handler):

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agentnb.agents import schemas
 from agentnb.agents.conversation import Conversation
@@ -39,6 +39,12 @@ class BadRequest(ConfigurationError):
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, data: Any) -> Any:
+        """Null is as good as left out: many clients write all fields that they know."""
+        return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
 class _Text(_Part):
@@ -215,13 +221,26 @@ class EmbeddingsRequest(_Part):
     """The body of ``POST /v1/embeddings``."""
 
     model: Annotated[str, Field(min_length=1)]
-    input: str | Annotated[list[str], Field(min_length=1, max_length=_MAX_TEXTS)]
+    input: str | Annotated[list[str | int | list[int]], Field(min_length=1, max_length=_MAX_TEXTS)]
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: None = None
+    dimensions: Annotated[int, Field(ge=1)] | None = None
 
-    @property
     def texts(self) -> list[str]:
-        return [self.input] if isinstance(self.input, str) else self.input
+        """What is to be embedded.
+
+        Raises:
+            BadRequest: It isn't text.
+        """
+        given = [self.input] if isinstance(self.input, str) else self.input
+        texts = [text for text in given if isinstance(text, str)]
+        if len(texts) < len(given):
+            raise BadRequest(
+                "token IDs aren't read, for they mean nothing to another tokenizer: send texts "
+                "(LangChain's OpenAIEmbeddings does with check_embedding_ctx_length=False)",
+                "input",
+                "unsupported_input",
+            )
+        return texts
 
 
 def parsed(kind: type[ChatRequest] | type[EmbeddingsRequest], body: bytes) -> Any:
@@ -233,12 +252,21 @@ def parsed(kind: type[ChatRequest] | type[EmbeddingsRequest], body: bytes) -> An
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        first = found[0]
-        place = ".".join(str(part) for part in first["loc"] if not _BRANCH.match(str(part)))
+        first = _telling(error.errors(include_url=False, include_input=False))
+        place = _place(first)
         if first["type"] == "json_invalid":
             raise BadRequest(f"the body is no JSON: {first['msg'].removeprefix('Invalid JSON: ')}", code="invalid_json") from None
         raise BadRequest(f"{place or 'body'}: {first['msg']}", place or None) from None
+
+
+def _telling(found: Sequence[Any]) -> Any:
+    """The first error; of a field that may be of several types, the one that isn't about its type."""
+    place = found[0]["loc"][:1]
+    return next((one for one in found if one["loc"][:1] == place and not one["type"].endswith("_type")), found[0])
+
+
+def _place(error: Any) -> str:
+    return ".".join(str(part) for part in error["loc"] if not _BRANCH.match(str(part)))
 
 
 def finish_reason(result: AgentResult) -> str:
@@ -305,16 +333,26 @@ def event(data: Any) -> bytes:
     return f"data: {text}\n\n".encode("utf-8", "replace")
 
 
-def embeddings(model: str, vectors: Sequence[Sequence[float]], texts: Sequence[str], form: str) -> dict[str, Any]:
-    """Vectors as numbers, or as base64 of little-endian 32-bit floats; tokens are estimated at four characters."""
+def embeddings(request: EmbeddingsRequest, vectors: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Vectors as numbers, or as base64 of little-endian 32-bit floats; tokens are estimated at four characters.
+
+    Raises:
+        BadRequest: Other dimensions are asked for than the model's.
+    """
+    if request.dimensions not in (None, len(vectors[0])):
+        raise BadRequest(
+            f"vectors of {request.model} have {len(vectors[0])} numbers, not {request.dimensions}: leave dimensions out",
+            "dimensions",
+            "unsupported_parameter",
+        )
 
     def written(vector: Sequence[float]) -> object:
-        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode() if form == "base64" else list(vector)
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode() if request.encoding_format == "base64" else list(vector)
 
-    tokens = sum(len(text) // 4 + 1 for text in texts)
+    tokens = sum(len(text) // 4 + 1 for text in request.texts())
     return {
         "object": "list",
         "data": [{"object": "embedding", "index": number, "embedding": written(vector)} for number, vector in enumerate(vectors)],
-        "model": model,
+        "model": request.model,
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }

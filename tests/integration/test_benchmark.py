@@ -18,6 +18,7 @@ from agentnb.optimization.benchmark.cases import Setting
 from agentnb.optimization.packages import nncf
 from agentnb.optimization.sources import Source, open_source
 from agentnb.runtime import comparison, performance
+from agentnb.runtime.runtime import use
 from tests.support import networks
 
 QUICK: dict[str, Any] = {"repetitions": 2, "seconds": 0.001, "peak": False, "progress": False}
@@ -191,6 +192,22 @@ def test_what_has_nothing_in_common_is_refused() -> None:
         comparison.compare({"rows": [{}]}, other)
 
 
+@pytest.mark.parametrize("figure", [0, float("nan"), float("inf"), None, "fast", -1])
+@pytest.mark.parametrize("name", ["p50_ms", "low_ms", "high_ms"])
+def test_figures_that_are_none_are_refused(name: str, figure: Any) -> None:
+    broken = row(1, 2, 3)
+    broken["rows"][0][name] = figure
+    for pair in ((broken, row(1, 2, 3)), (row(1, 2, 3), broken)):
+        with pytest.raises(ConfigurationError):
+            comparison.compare(*pair)
+
+
+def test_a_tolerance_is_a_number() -> None:
+    for tolerance in (float("nan"), -0.1, float("inf")):
+        with pytest.raises(ConfigurationError, match="tolerance"):
+            comparison.compare(row(1, 2, 3), row(4, 5, 6), tolerance)
+
+
 def test_results_are_kept_and_found(network: Path, tmp_path: Path) -> None:
     found = anb.benchmark(network, **QUICK)
     runtime = anb.current()
@@ -224,8 +241,28 @@ def test_the_commands(network: Path, tmp_path: Path) -> None:
     worse = runner.invoke(app, ["benchmark", "compare", "bench/report.json", "later.json", "--json"])
     assert worse.exit_code == 1
     assert json.loads(worse.stdout)["slower"] == 2
-    assert runner.invoke(app, ["benchmark", "compare", "later.json", "bench/report.json"]).exit_code == 0
+    assert runner.invoke(app, ["benchmark", "compare", "later.json", "bench"]).exit_code == 0
+    before["machine"]["processor"] = "Another"
+    del before["rows"][0]
+    (tmp_path / "other.json").write_text(json.dumps(before))
+    other = runner.invoke(app, ["benchmark", "compare", "bench", "other.json", "--json"])
+    assert other.exit_code == 0
+    machines, missing = json.loads(other.stdout)["notes"]
+    assert machines.startswith("they ran on different machines: ")
+    assert machines.endswith(f"then Another × {before['machine']['cores']} × CPU")
+    assert missing == "only the first has net (openvino) 1 LATENCY default"
     assert runner.invoke(app, ["benchmark", str(network), "--batch", "many"]).exit_code == 2
+
+
+def test_a_damaged_store_is_no_regression(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged/journal.db").write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("AGENTNB_STORE", str(tmp_path / "damaged"))
+    before = use(None)
+    done = CliRunner().invoke(app, ["benchmark", "compare", "perf_a", "perf_b"])
+    use(before)
+    assert done.exit_code == 2, done.output
+    assert "damaged" in done.stderr
 
 
 def test_the_machine_is_told() -> None:

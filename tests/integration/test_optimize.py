@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import agentnb as anb
 from agentnb.cli.app import app
 from agentnb.errors import ConfigurationError, GateRefused, OptimizationError
 from agentnb.optimization.export import load, manifest
+from agentnb.optimization.metrics import written
 from agentnb.ports.progress import Step
 from agentnb.runtime.runtime import use
 from tests.support import networks
@@ -205,6 +208,7 @@ def test_bad_data(network: Path, tmp_path: Path) -> None:
         (raising, "raised RuntimeError after 1 samples: the disk"),
         ([], "is empty"),
         ([networks.pictures(1)], "too few"),
+        ([networks.pictures(1)] * 3, "3 samples are too few to judge by"),
         (["a"], "tokenizer"),
     ):
         with pytest.raises(ConfigurationError, match=message):
@@ -298,6 +302,51 @@ def test_what_was_found_for_other_data_counts_for_nothing(network: Path, data: P
         network, calibration=other, output="out", to="int8", only=("int8-weights-sym",), progress=lambda step: again.append(step.what)
     )
     assert "int8-weights-sym+f32: judging" in again
+
+
+@pytest.mark.parametrize("change", [("1e9", "1e-9"), ("< LIMIT", "> LIMIT"), ("float(drift", "1 - float(drift")])
+def test_what_was_found_by_another_metric_counts_for_nothing(
+    network: Path, data: Path, tmp_path: Path, change: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where only a constant of its module or a helper was changed."""
+    source = """
+import numpy as np
+LIMIT = 1e9
+def near_enough(drift): return float(drift < LIMIT)
+def near(output, target): return near_enough(np.abs(output - target).max())
+"""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def interrupting(step: Step) -> None:
+        if step.what.startswith("int8-weights-asym"):
+            raise KeyboardInterrupt
+
+    def known(text: str) -> int:
+        (tmp_path / "mine.py").write_text(text)
+        monkeypatch.delitem(sys.modules, "mine", raising=False)
+        importlib.invalidate_caches()
+        told: list[str] = []
+
+        def note(step: Step) -> None:
+            told.append(step.what)
+            interrupting(step)
+
+        with pytest.raises(KeyboardInterrupt):
+            anb.optimize(network, calibration=data, output="out", to="int8", metric="mine:near", progress=note)
+        return sum("known from before" in what for what in told)
+
+    assert known(source) == 0
+    assert known(source) > 0
+    assert known(source.replace(*change)) == 0
+
+
+def test_other_values_of_a_function_make_another_metric() -> None:
+    def within(limit: float) -> Callable[[Any, Any], float]:
+        return lambda output, target: float(abs(output - target) < limit)
+
+    assert written(within(0.1)) == written(within(0.1))
+    assert written(within(0.1)) != written(within(0.2))
+    assert written(partial(max, 1)) != written(partial(max, 2))
 
 
 _CHILD = """

@@ -23,11 +23,13 @@ from typing import Any
 import openai
 import pytest
 
+import agentnb as anb
 from agentnb.config import load
 from agentnb.ports.store import Run
 from agentnb.runtime.runtime import Runtime
 from agentnb.serve import app, handlers
 from agentnb.serve.offer import Offer
+from tests.support import networks
 
 pytestmark = pytest.mark.model
 
@@ -252,6 +254,31 @@ def test_an_answer_fits_its_json_schema(client: openai.OpenAI) -> None:
     assert json.loads("".join(pieces)) == data
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_cut_off_before_its_schema_is_whole_says_so(server: Server, client: openai.OpenAI, stream: bool) -> None:
+    form: Any = {"type": "json_schema", "json_schema": {"name": "person", "schema": of_object(name={"type": "string"})}}
+    asked: Any = {"model": MODEL, "messages": ask("Ann is 31 years old."), "response_format": form, "max_tokens": 3}
+    if stream:
+        *_, last = client.chat.completions.create(**asked, stream=True)
+        reason, found = last.choices[0].finish_reason, last.id
+    else:
+        answer = client.chat.completions.create(**asked)
+        reason, found = answer.choices[0].finish_reason, answer.id
+        assert (answer.choices[0].message.content or "").startswith("{")
+    assert reason == "length"
+    [run] = [run for run in server.runs() if f"chatcmpl-{run.id}" == found]
+    assert (run.status, run.usage["model_calls"]) == ("completed", 1)
+
+
+def test_null_is_as_good_as_left_out(server: Server) -> None:
+    tool = {"type": "function", "function": {"name": "get_time", "description": None, "parameters": None, "strict": None}}
+    message = {"role": "user", "content": "What time is it?", "name": None, "tool_calls": None, "tool_call_id": None}
+    body = {"model": MODEL, "messages": [message], "tools": [tool], "tool_choice": "required", "stop": None, "max_tokens": None}
+    status, answer = post(server, json.dumps(body).encode())
+    assert status == 200, answer
+    assert answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "get_time"
+
+
 def test_an_agent_uses_its_own_tools(server: Server, client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(model="agent:helper", messages=ask("What is the weather in Rome?"))
     assert answer.choices[0].message.content == "It is 18 degrees in Rome."
@@ -278,6 +305,39 @@ def test_embeddings_as_numbers_and_as_base64(client: openai.OpenAI) -> None:
     assert coded == [pytest.approx(vector, abs=1e-5) for vector in plain]
     near, far = (sum(a * b for a, b in zip(plain[0], plain[at], strict=True)) for at in (1, 2))
     assert near > 0.8 > 0.3 > far
+
+
+def test_embeddings_that_cant_be_had_are_refused_by_name(client: openai.OpenAI) -> None:
+    assert len(client.embeddings.create(model="minilm", input="a", dimensions=384).data[0].embedding) == 384
+    for wrong, message in (
+        ({"dimensions": 100}, "vectors of minilm have 384 numbers, not 100"),
+        ({"input": [1, 2, 3]}, "token IDs aren't read.*send texts"),
+        ({"input": [[1, 2], [3]]}, "token IDs aren't read.*send texts"),
+        ({"input": ["a"] * 2049}, "input: .*at most 2048 items"),
+        ({"input": []}, "input: .*at least 1 item"),
+        ({"input": 5}, "input: .*valid string"),
+    ):
+        asked: Any = {"model": "minilm", "input": "a", **wrong}
+        with pytest.raises(openai.BadRequestError, match=message):
+            client.embeddings.create(**asked)
+
+
+def test_an_optimized_encoder_is_served(tmp_path: Path, local_model: str) -> None:
+    encoder, texts = networks.encoder(tmp_path / "encoder"), networks.sentences(24)
+    recipe = ("int8-weights-sym+f32",)
+    found = anb.optimize(encoder, calibration=texts, output=tmp_path / "fast", only=recipe, max_drop=0.1, progress=False)
+    name = f"openvino:{found.folder}"
+    server = start(tmp_path / "store", "--model", name, "--warm")
+    try:
+        server.until(lambda line: line["event"] == "ready" and line["model"] == name)
+        with server.client() as client:
+            one, two = (item.embedding for item in client.embeddings.create(model=name, input=texts[:2]).data)
+            assert len(one) == len(two) == 32
+            assert one != two
+            with pytest.raises(openai.BadRequestError, match="no language model: use it for embeddings"):
+                client.chat.completions.create(model=name, messages=ask("Hi"))
+    finally:
+        assert stop(server) == 0
 
 
 async def test_many_clients_at_once(server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,21 @@ def test_an_optimized_encoder_serves_openvino_genai(folder: Path, tmp_path: Path
     assert (served * load(found.folder).answer(inputs)).sum(-1).min() > 0.98
     again = anb.optimize("out", calibration=texts, output="twice", to="auto", only=("fp32",), progress=False)
     assert again.report["source"]["format"] == "ir"
+
+
+async def test_an_optimized_encoder_embeds(folder: Path, tmp_path: Path) -> None:
+    texts = networks.sentences(24)
+    found = anb.optimize(folder, calibration=texts, output="out", to="int8", only=("int8-weights-sym+f32",), max_drop=0.1, progress=False)
+    name = f"openvino:{found.folder}"
+    vectors = np.array(await anb.embed([texts[0], f"{texts[1]} {texts[2]}"], model=name))
+    for text, vector in zip([texts[0], f"{texts[1]} {texts[2]}"], vectors, strict=True):
+        assert vector == pytest.approx(load(found.folder).answer(Fitting(open_source(folder)).of_texts([text]))[0], abs=1e-4)
+    with pytest.raises(ConfigurationError, match="no language model: use it for embeddings"):
+        anb.current().models.open(name)
+    (found.folder / "openvino_model.bin").write_bytes(b"")
+    copied = shutil.copytree(found.folder, tmp_path / "damaged")
+    with pytest.raises(ConfigurationError, match="can't be loaded .*optimize the encoder again"):
+        await anb.embed(texts[:1], model=f"openvino:{copied}")
 
 
 def test_damaged_encoders_are_named(folder: Path, tmp_path: Path) -> None:

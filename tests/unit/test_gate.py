@@ -11,6 +11,14 @@ from agentnb.optimization.measurement import Timing, interleaved
 from agentnb.optimization.recipes import BASELINE, candidates
 
 
+def test_large_numbers_can_be_read_in_pictures() -> None:
+    curve = plots.lines("A second", {"net": [(1, 31_800.0), (4, 97_912.4)]}, "batch", "a second")
+    assert ">97,912<" in curve
+    assert ">48,956<" in curve
+    assert ">97,912 /s<" in plots.bars("A second", [("net", 97_912.4, "0")], "/s")
+    assert ">0.918 ×<" in plots.bars("Faster", [("net", 0.9178, "0")], "×")
+
+
 def test_a_candidate_that_loses_nothing_passes_with_an_interval_that_doesnt_collapse() -> None:
     verdict = gate.judge([1.0] * 100, [1.0] * 100, 0.01)
     assert verdict.passed

@@ -135,10 +135,26 @@ def find(name: str) -> Path:
         )
     for path in (Path(name).expanduser(), models_folder() / name, models_folder() / f"{name}.gguf"):
         if name and path.exists():
+            if optimized(path) not in ("", "llm"):
+                raise ConfigurationError(f"openvino:{name} is no language model" + (": use it for embeddings" if encoder(name) else ""))
             return _checked(path)
     raise UnknownModel(
         f"there is no local model {name!r}; there are: {_choices()}; or give the path of a .gguf file or of an OpenVINO IR folder"
     )
+
+
+def encoder(name: str) -> Path | None:
+    """The folder of an encoder that ``agentnb optimize`` wrote, by its path or its name in the models' folder; None if there is none."""
+    places = (Path(name).expanduser(), models_folder() / name)
+    return next((path.resolve() for path in places if name and optimized(path) == "encoder"), None)
+
+
+def optimized(folder: Path) -> str:
+    """What ``agentnb optimize`` wrote there: ``encoder``, ``llm`` or ``network``; empty where it didn't, or can't be read."""
+    try:
+        return str(json.loads((folder / "agentnb.json").read_text(encoding="utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _checked(path: Path) -> Path:
@@ -180,7 +196,14 @@ def _found() -> Iterator[ModelInfo]:
 
 
 def _info(name: str, path: Path, kind: str, size: int) -> ModelInfo:
-    return ModelInfo(name=f"openvino:{name}", path=str(path), size=size, installed=True, details={"format": kind, "context": context(path)})
+    return ModelInfo(
+        name=f"openvino:{name}",
+        path=str(path),
+        size=size,
+        installed=True,
+        writes=optimized(path) in ("", "llm"),
+        details={"format": kind, "context": context(path)},
+    )
 
 
 def context(path: Path) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from agentnb.adapters.openvino import catalog, embedder, gguf, native, tools
 from agentnb.adapters.openvino.calls import Answer, Call, Event, Grammar, Prompt, Sampling
 from agentnb.adapters.openvino.dialects import Dialect, taught
-from agentnb.adapters.openvino.embedder import MiniLMEmbedder
+from agentnb.adapters.openvino.embedder import LocalEmbedder
 from agentnb.adapters.openvino.grammar import constraint
 from agentnb.adapters.openvino.pipeline import Engine, Options, shared
 from agentnb.errors import ConfigurationError, UnknownModel
@@ -59,15 +59,22 @@ class OpenVINOProvider:
             0.0 if _size(source) >= _WEAK else _PENALTY,
         )
 
-    def embedder(self, name: str, **_settings: Any) -> MiniLMEmbedder:
-        """The embedding model of that name: there is ``minilm``. Settings of language models have no influence.
+    def embedder(self, name: str, **_settings: Any) -> LocalEmbedder:
+        """The embedding model of that name: ``minilm``, or the folder of an encoder that ``agentnb optimize`` wrote. Settings of language
+        models have no influence.
 
         Raises:
             UnknownModel: There is none of that name.
         """
-        if name != embedder.NAME:
-            raise UnknownModel(f"openvino has no embedding model {name!r}; there is: openvino:{embedder.NAME}")
-        return embedder.shared()
+        if name == embedder.NAME:
+            return embedder.shared()
+        folder = catalog.encoder(name)
+        if folder is None:
+            raise UnknownModel(
+                f"openvino has no embedding model {name!r}; there is: openvino:{embedder.NAME}, "
+                "or the folder of an encoder that `agentnb optimize` wrote"
+            )
+        return embedder.of_folder(folder)
 
     def catalog(self) -> list[ModelInfo]:
         """The known models, fetched or not, and what else lies in the models' folder."""

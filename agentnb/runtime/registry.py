@@ -55,7 +55,7 @@ class AgentRegistry:
             raise UnknownName(f"no agent {name_or_id!r} in {self._store.location}: `agentnb agents list` shows those that are there")
         if len({agent.definition for agent in found}) > 1:
             candidates = "; ".join(f"{agent.id} (of {agent.origin})" for agent in found)
-            raise UnknownName(f"{len(found)} agents are called {name_or_id!r}: {candidates}. Say which one by its ID")
+            raise UnknownName(f"{len(found)} agents are called {name_or_id!r}: {candidates}. Say which one by its ID", several=True)
         return found[0]
 
     def all(self, capability: str = "") -> list[AgentRecord]:

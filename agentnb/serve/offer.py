@@ -102,7 +102,7 @@ class Offer:
             try:
                 record = self.runtime.agents.find(agent)
             except UnknownName as error:
-                if "agents are called" in str(error):
+                if error.several:
                     raise
             else:
                 self.runtime.agents.require_ready(record)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def llama_cpp_language(source: Source, setting: Setting, context: int) -> Genera
 _TRIAL = "import sys, llama_cpp; llama_cpp.Llama(sys.argv[1], n_ctx=64, verbose=False).eval(list(range(1, 33)))"
 
 
+@cache
 def _survive(file: Path, version: str) -> None:
     """Let llama.cpp read one prompt in a process of its own, where it may crash without taking everything else with it."""
     trial = subprocess.run([sys.executable, "-c", _TRIAL, str(file)], capture_output=True, check=False)  # noqa: S603
@@ -111,8 +113,7 @@ def _survive(file: Path, version: str) -> None:
         return
     raise ConfigurationError(
         f"llama-cpp-python {version} crashes on {file.name} ({signal.Signals(-trial.returncode).name}): "
-        "try another version of it (0.3.16 runs where 0.3.36 crashes in its AMX code), "
-        "or leave this peer out"
+        "try another version of it (0.3.16 runs where 0.3.36 crashes in its AMX code), or leave this peer out"
     )
 
 

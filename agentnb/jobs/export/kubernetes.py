@@ -14,6 +14,8 @@ from agentnb.workflows.documents.editing import dump
 _OVERLAP = {"skip": "Forbid", "queue": "Forbid", "parallel": "Allow", "replace": "Replace"}
 _CLAIM = "agentnb-data"
 _USER = 1000
+_FOLDER = "/work"
+"""Where the project lies in the image."""
 
 
 def files(plan: Plan) -> dict[str, str]:
@@ -37,8 +39,8 @@ def _containerfile(plan: Plan) -> str:
         f"FROM python:{plan.options.python}-slim\n"
         f"RUN useradd --create-home --uid {_USER} agentnb\n"
         f"RUN {plan.options.install}\n{extra}"
-        "WORKDIR /work\n"
-        f"COPY --chown={_USER}:{_USER} . /work\n"
+        f"WORKDIR {_FOLDER}\n"
+        f"COPY --chown={_USER}:{_USER} . {_FOLDER}\n"
         f"ENV AGENTNB_STORE=/data/store AGENTNB_CACHE=/data/cache HOME=/data IPYTHONDIR=/tmp/ipython\n"
         f"USER {_USER}\n"
         'ENTRYPOINT ["python", "-m", "agentnb"]\n'
@@ -101,7 +103,7 @@ def _cron_job(plan: Plan, unit: Unit) -> dict[str, Any]:
 
 def _container(plan: Plan, unit: Unit) -> dict[str, Any]:
     place = f"{plan.options.bucket.rstrip('/')}/" if plan.options.bucket else "/data/runs/"
-    words = ["jobs", "run", unit.job.name, "--dir", f"/work/{plan.place}", "--output", place]
+    words = ["jobs", "run", unit.job.name, "--dir", f"{_FOLDER}/{plan.place}", "--output", place]
     words += ["--downstream"] if unit.after else []
     environment: list[dict[str, Any]] = [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": plan.options.secret, "key": name}}} for name in unit.secrets()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -102,16 +104,24 @@ def test_bad_options(network: Path, encoder: Path) -> None:
             anb.benchmark(model, **{**QUICK, **options})
 
 
-def test_a_peer_that_crashes_is_named_and_takes_nothing_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    peer = tmp_path / "llama_cpp.py"
-    peer.write_text(
-        '__version__ = "0.9"\nimport os, signal\nclass Llama:\n'
-        "    def __init__(self, file, **options): os.kill(os.getpid(), signal.SIGSEGV)\n"
-    )
+@pytest.mark.parametrize(
+    ("end", "named"),
+    [
+        ("ctypes.string_at(0)", r"SIG[A-Z]+"),
+        ("sys.exit(3)", "exit status 3"),
+        ("sys.exit(0)", "exit status 0"),
+        ("raise ValueError('no such file')", "ValueError: no such file"),
+    ],
+)
+def test_a_peer_that_ends_early_is_named_and_takes_nothing_with_it(
+    end: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a process of its own finds the peer; here there is no more of it than its version."""
+    (tmp_path / "llama_cpp.py").write_text(f"import ctypes, sys\nclass Llama:\n    def __init__(self, file, **options): {end}\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(__version__="0.9"))
     source = Source("m", "gguf", "llm", None, None, tmp_path / "m.gguf", None, (), "")
-    with pytest.raises(ConfigurationError, match=r"llama-cpp-python 0\.9 crashes on m\.gguf \(SIGSEGV\)"):
+    with pytest.raises(ConfigurationError, match=rf"llama-cpp-python 0\.9 fails on m\.gguf \({named}\)"):
         language.llama_cpp_language(source, Setting("", 0, 0, "default"), 64)
 
 

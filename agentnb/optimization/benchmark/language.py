@@ -102,19 +102,29 @@ def llama_cpp_language(source: Source, setting: Setting, context: int) -> Genera
     return lambda prompt, tokens: thread.submit(read_and_write, prompt, tokens).result()
 
 
-_TRIAL = "import sys, llama_cpp; llama_cpp.Llama(sys.argv[1], n_ctx=64, verbose=False).eval(list(range(1, 33)))"
+_TRIAL = "import sys, llama_cpp; llama_cpp.Llama(sys.argv[1], n_ctx=64, verbose=False).eval(list(range(1, 33))); print('survived')"
 
 
 @cache
 def _survive(file: Path, version: str) -> None:
-    """Let llama.cpp read one prompt in a process of its own, where it may crash without taking everything else with it."""
-    trial = subprocess.run([sys.executable, "-c", _TRIAL, str(file)], capture_output=True, check=False)  # noqa: S603
-    if trial.returncode >= 0:
+    """Let llama.cpp read one prompt in a process of its own, where it may crash without taking everything else with it.
+
+    Only what the trial says at its end counts: a status of 0 is also what is left of a process that somebody else has waited for.
+    """
+    trial = subprocess.run([sys.executable, "-c", _TRIAL, str(file)], capture_output=True, text=True, check=False)  # noqa: S603
+    if trial.stdout.endswith("survived\n"):
         return
+    said = trial.stderr.strip().splitlines()
     raise ConfigurationError(
-        f"llama-cpp-python {version} crashes on {file.name} ({signal.Signals(-trial.returncode).name}): "
+        f"llama-cpp-python {version} fails on {file.name} ({_ending(trial.returncode, said[-1] if said else '')}): "
         "try another version of it (0.3.16 runs where 0.3.36 crashes in its AMX code), or leave this peer out"
     )
+
+
+def _ending(status: int, said: str) -> str:
+    if status < 0:
+        return signal.Signals(-status).name
+    return said or f"exit status {status}"
 
 
 def prompt(length: int, seed: int) -> list[int]:

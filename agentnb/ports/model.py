@@ -69,8 +69,9 @@ class ModelRequest:
     Attributes:
         model: ``provider:model``, as the user wrote it.
         output_schema: JSON Schema that the answer's text must fit, or None for free text.
-        options: Sampling settings: ``temperature``, ``max_tokens``, ``seed``, ``stop``, ``top_p``, ``frequency_penalty``; and
-            ``tool_choice``, ``auto`` or ``required``. A seed repeats what is drawn as far as the server's arithmetic does:
+        options: Sampling settings: ``temperature``, ``max_tokens``, ``seed``, ``stop``, ``top_p``, ``frequency_penalty``,
+            ``presence_penalty``; and ``tool_choice``, ``auto`` or ``required``, and ``parallel_tool_calls``, false for one call at most.
+            A seed repeats what is drawn as far as the server's arithmetic does:
             batches and cached prefixes may round otherwise.
     """
 

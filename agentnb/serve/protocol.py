@@ -20,6 +20,7 @@ from agentnb.agents.conversation import Conversation
 from agentnb.errors import ConfigurationError
 from agentnb.ports.model import Message, Role, ToolCall, ToolSpec
 from agentnb.runtime.results import AgentResult
+from agentnb.serve import fields
 
 _MAX_TEXTS = 2048
 _MAX_SCHEMA = 100_000
@@ -68,6 +69,8 @@ class _Message(_Part):
     content: str | list[_Text] | None = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str = ""
+    function_call: Any = None
+    audio: Any = None
 
 
 class _Definition(_Part):
@@ -104,8 +107,14 @@ class _StreamOptions(_Part):
     include_usage: bool = False
 
 
-class ChatRequest(_Part):
-    """The body of ``POST /v1/chat/completions``; what is not named here has no influence and is ignored."""
+class _Body(_Part):
+    """A whole request: also what isn't honoured is looked at, see ``fields``."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ChatRequest(_Body):
+    """The body of ``POST /v1/chat/completions``."""
 
     model: Annotated[str, Field(min_length=1)]
     messages: Annotated[list[_Message], Field(min_length=1)]
@@ -120,10 +129,9 @@ class ChatRequest(_Part):
     max_completion_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
-    n: Literal[1] | None = None
-    logprobs: Literal[False] | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    parallel_tool_calls: bool | None = None
 
     def conversation(self) -> Conversation:
         """The conversation that is to be gone on with.
@@ -137,6 +145,8 @@ class ChatRequest(_Part):
             if name in names[:number]:
                 raise BadRequest(f"two tools are called {name!r}", f"tools.{number}")
         options = self._options()
+        if tools and self.parallel_tool_calls is False:
+            options["parallel_tool_calls"] = False
         if self.tool_choice == "none":
             tools = ()
         elif isinstance(self.tool_choice, _Choice):
@@ -155,15 +165,14 @@ class ChatRequest(_Part):
         return Conversation(messages, tools, self._schema(), options)
 
     def _options(self) -> dict[str, Any]:
-        for name in ("presence_penalty", "frequency_penalty"):
-            if getattr(self, name):
-                raise BadRequest(f"{name} is not supported: leave it out", name, "unsupported_parameter")
         options = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             "max_tokens": self.max_completion_tokens or self.max_tokens,
             "seed": self.seed,
             "stop": self.stop,
+            "presence_penalty": self.presence_penalty or None,
+            "frequency_penalty": self.frequency_penalty or None,
         }
         return {key: value for key, value in options.items() if value is not None}
 
@@ -200,6 +209,10 @@ def _message(message: _Message, place: str) -> Message:
     calls = tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
     if calls and message.role != "assistant":
         raise BadRequest("only messages of the assistant have tool_calls", f"{place}.tool_calls")
+    if message.function_call is not None:
+        raise BadRequest("function_call is the old form: use tool_calls", f"{place}.function_call", "unsupported_parameter")
+    if message.audio is not None:
+        raise BadRequest("only text is read, not audio", f"{place}.audio", "unsupported_content")
     if message.role == "tool" and not message.tool_call_id:
         raise BadRequest("a tool's message needs tool_call_id", f"{place}.tool_call_id")
     if message.content is None and message.role != "assistant":
@@ -217,7 +230,7 @@ def _text(content: str | list[_Text] | None, place: str) -> str:
     return "".join(part.text for part in content)
 
 
-class EmbeddingsRequest(_Part):
+class EmbeddingsRequest(_Body):
     """The body of ``POST /v1/embeddings``."""
 
     model: Annotated[str, Field(min_length=1)]
@@ -247,16 +260,21 @@ def parsed(kind: type[ChatRequest] | type[EmbeddingsRequest], body: bytes) -> An
     """The body as a request of that kind.
 
     Raises:
-        BadRequest: It is no JSON, or a field is missing or wrong; the first that is found is named.
+        BadRequest: It is no JSON, or a field is missing, wrong or can't be honoured; the first that is found is named.
     """
     try:
-        return kind.model_validate_json(body)
+        request = kind.model_validate_json(body)
     except ValidationError as error:
         first = _telling(error.errors(include_url=False, include_input=False))
         place = _place(first)
         if first["type"] == "json_invalid":
             raise BadRequest(f"the body is no JSON: {first['msg'].removeprefix('Invalid JSON: ')}", code="invalid_json") from None
         raise BadRequest(f"{place or 'body'}: {first['msg']}", place or None) from None
+    for name, value in (request.model_extra or {}).items():
+        if wrong := fields.objection(name, value):
+            message, code = wrong
+            raise BadRequest(message, name, code)
+    return request
 
 
 def _telling(found: Sequence[Any]) -> Any:

@@ -52,6 +52,17 @@ async def test_a_call_is_well_formed_even_of_a_weak_model(model: OpenVINOModel) 
     assert "".join(piece or "" for piece in pieces).strip() == response.text
 
 
+async def test_one_call_at_most_where_the_caller_wants_one(model: OpenVINOModel) -> None:
+    shown = "\n".join(
+        f'<tool_call>\n{{"name": "weather", "arguments": {{"city":"{city}"}}}}\n</tool_call>' for city in ("Paris", "Rome", "Oslo")
+    )
+    question = Message("user", f"Write:\n{shown}")
+    many = await model.generate(ask(question, tool_choice="required"))
+    assert len(many.tool_calls) > 1
+    one = await model.generate(ask(question, tool_choice="required", parallel_tool_calls=False))
+    assert [call.arguments for call in one.tool_calls] == [many.tool_calls[0].arguments]
+
+
 async def test_the_conversation_goes_on_after_a_result(model: OpenVINOModel) -> None:
     question = Message("user", "What is the weather in Paris?")
     called = await model.generate(ask(question, tool_choice="required"))

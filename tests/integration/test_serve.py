@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import inspect
 import json
 import os
 import queue
@@ -22,13 +23,15 @@ from typing import Any
 
 import openai
 import pytest
+from openai.resources import chat
 
 import agentnb as anb
 from agentnb.config import load
 from agentnb.ports.store import Run
 from agentnb.runtime.runtime import Runtime
-from agentnb.serve import app, handlers
+from agentnb.serve import app, fields, handlers
 from agentnb.serve.offer import Offer
+from agentnb.serve.protocol import ChatRequest, EmbeddingsRequest
 from tests.support import networks
 
 pytestmark = pytest.mark.model
@@ -399,7 +402,12 @@ def test_leaving_a_local_model_stops_its_generation(server: Server, client: open
         (b'{"model": "smollm2-135m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1e30}', 400, None, "max_tokens"),
         (b'{"model": "smollm2-135m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": "many"}', 400, None, "max_tokens"),
         (b'{"model": "smollm2-135m", "messages": [{"role": "user", "content": "Hi"}], "temperature": 99}', 400, None, "temperature"),
-        (b'{"model": "smollm2-135m", "messages": [{"role": "user", "content": "Hi"}], "n": 3}', 400, None, "n"),
+        (
+            b'{"model": "smollm2-135m", "messages": [{"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}]}',
+            400,
+            "unsupported_parameter",
+            "messages.0.function_call",
+        ),
         (b'{"model": "smollm2-135m", "messages": [{"role": "user", "content": ""}]}', 403, "empty", None),
         (b'{"model": "smollm2-135m", "messages": [{"role": "assistant", "content": "Hi"}]}', 400, None, "messages.0"),
         (
@@ -418,6 +426,58 @@ def test_bad_requests_are_told_what_is_wrong(server: Server, body: bytes, status
     assert error["code"] == code
     if param:
         assert error["param"] == param
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [
+        ("functions", [{"name": "f"}], "use tools"),
+        ("function_call", "auto", "use tool_choice"),
+        ("logit_bias", {"50256": -100}, "leave it out"),
+        ("logprobs", True, "leave it out"),
+        ("top_logprobs", 3, "leave it out"),
+        ("n", 3, "as often as you want answers"),
+        ("modalities", ["text", "audio"], "only text"),
+        ("audio", {"voice": "alloy", "format": "wav"}, "only text"),
+        ("moderation", {"model": "omni-moderation-latest"}, "policy"),
+        ("web_search_options", {}, "give a tool"),
+        ("top_k", 40, "no field of this protocol"),
+    ],
+)
+def test_what_isnt_honoured_is_refused_by_name(client: openai.OpenAI, name: str, value: Any, mend: str) -> None:
+    with pytest.raises(openai.BadRequestError, match=mend) as caught:
+        client.chat.completions.create(model=MODEL, messages=ask("Hi"), extra_body={name: value})
+    assert (caught.value.param, caught.value.type) == (name, "invalid_request_error")
+    if name == "top_k":
+        with pytest.raises(openai.BadRequestError, match=mend):
+            client.embeddings.create(model="minilm", input="a", extra_body={name: value})
+
+
+def test_what_no_answer_depends_on_may_be_sent(client: openai.OpenAI) -> None:
+    asked: Any = {
+        **dict.fromkeys(fields.HARMLESS, "x"),
+        **{name: accepted for name, (accepted, _) in fields.REFUSED.items() if accepted is not None},
+        "metadata": {"a": "b"},
+        "store": True,
+    }
+    answer = client.chat.completions.create(model=MODEL, messages=ask("Hi"), max_tokens=2, extra_body=asked)
+    assert answer.choices[0].message.content
+    assert client.embeddings.create(model="minilm", input="a", user="me").data
+
+
+def test_every_field_of_the_official_client_is_decided_on() -> None:
+    for call, request in ((chat.Completions.create, ChatRequest), (openai.resources.Embeddings.create, EmbeddingsRequest)):
+        sent = set(inspect.signature(call).parameters) - {"self", "extra_headers", "extra_query", "extra_body", "timeout"}
+        assert sent - request.model_fields.keys() - fields.HARMLESS - fields.REFUSED.keys() == set()
+        assert not request.model_fields.keys() & (fields.HARMLESS | fields.REFUSED.keys())
+
+
+@pytest.mark.parametrize("penalty", ["frequency_penalty", "presence_penalty"])
+def test_penalties_are_honoured(client: openai.OpenAI, penalty: str) -> None:
+    asked: Any = {"model": MODEL, "messages": ask("Repeat after me: ha ha ha ha ha ha ha ha"), "max_tokens": 40}
+    plain, penal = (client.chat.completions.create(**asked, **more).choices[0].message.content or "" for more in ({}, {penalty: 2.0}))
+    assert plain != penal
+    assert client.chat.completions.create(**asked, **{penalty: 0.0}).choices[0].message.content == plain
 
 
 def of_object(**properties: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class Sampling:
     """How the next token is chosen; a temperature of 0 always takes the likeliest.
 
     Attributes:
-        frequency_penalty: What each time that it stands in the answer costs a token, where no grammar holds the answer.
+        frequency_penalty: What each time that it stands in the answer costs a token; presence_penalty: that it stands there at all.
     """
 
     temperature: float = 0.0
@@ -26,6 +26,7 @@ class Sampling:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], **defaults: Any) -> Sampling:
@@ -37,6 +38,8 @@ class Sampling:
         given = {**defaults, **{key: value for key, value in options.items() if value is not None}}
         if given.pop("tool_choice", "auto") not in ("auto", "required"):
             raise ConfigurationError("option tool_choice must be auto or required; leave the tools out for none")
+        if not isinstance(given.pop("parallel_tool_calls", True), bool):
+            raise ConfigurationError("option parallel_tool_calls must be true or false")
         unknown = sorted(given.keys() - _RANGES.keys() - {"stop"})
         if unknown:
             raise ConfigurationError(
@@ -53,6 +56,7 @@ _RANGES: dict[str, tuple[type[int] | type[float], float, float]] = {
     "top_p": (float, 1e-6, 1.0),
     "seed": (int, 0, 2**64 - 1),
     "frequency_penalty": (float, -2.0, 2.0),
+    "presence_penalty": (float, -2.0, 2.0),
 }
 
 
@@ -108,13 +112,14 @@ class Grammar:
         kind: ``grammar`` (EBNF), ``json_schema``, or ``tags``: free text in which each part of ``tags`` may stand.
         source: The grammar or the schema; for ``tags``, what every one of them begins with.
         tags: Beginning, grammar of what is inside, and end of each.
-        one: At least one of the tags must come.
+        one: At least one of the tags must come; single: at most one, which ends the text.
     """
 
     kind: Literal["grammar", "json_schema", "tags"]
     source: str
     tags: tuple[tuple[str, Grammar, str], ...] = ()
     one: bool = False
+    single: bool = False
 
 
 @dataclass(eq=False, slots=True)

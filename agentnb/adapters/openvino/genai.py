@@ -30,4 +30,5 @@ def structured(grammar: Grammar) -> Any:
         return config(**{grammar.kind: grammar.source})
     inside = {"grammar": config.EBNF, "json_schema": config.JSONSchema}
     tags = [config.Tag(begin, inside[part.kind](part.source), end) for begin, part, end in grammar.tags]
-    return config(structural_tags_config=config.TriggeredTags([grammar.source], tags, at_least_one=grammar.one))
+    triggered = config.TriggeredTags([grammar.source], tags, at_least_one=grammar.one, stop_after_first=grammar.single)
+    return config(structural_tags_config=triggered)

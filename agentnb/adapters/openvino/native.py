@@ -43,14 +43,22 @@ def _definition(tool: ToolSpec) -> dict[str, Any]:
     return {"type": "function", "function": tool.as_dict()}
 
 
-def grammar(tools: Sequence[ToolSpec], dialect: Dialect, max_tokens: int, *, required: bool) -> Grammar:
-    """Free text in which a call, once begun, must be one of these tools with arguments that fit its schema."""
+def grammar(tools: Sequence[ToolSpec], dialect: Dialect, max_tokens: int, *, required: bool, single: bool = False) -> Grammar:
+    """Free text in which a call, once begun, must be one of these tools with arguments that fit its schema.
+
+    Args:
+        tools: What may be called.
+        dialect: How the model writes a call.
+        max_tokens: Tokens of the answer.
+        required: There must be a call.
+        single: There may be one only.
+    """
     tags = []
     for tool in tools:
         begin, end = dialect.frame(tool.name)
         schema = {"type": "object", "properties": {}, **tool.parameters}
         tags.append((begin, constraint(schema, max_tokens), end))
-    return Grammar("tags", dialect.trigger, tuple(tags), one=required)
+    return Grammar("tags", dialect.trigger, tuple(tags), one=required, single=single)
 
 
 def read(text: str, dialect: Dialect) -> tuple[str, tuple[ToolCall, ...]]:

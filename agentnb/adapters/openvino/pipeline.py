@@ -167,9 +167,8 @@ class Engine:
             config.temperature = sampling.temperature
             config.top_p = sampling.top_p
             config.rng_seed = random.getrandbits(31) if sampling.seed is None else sampling.seed
-        if call.grammar is None:
-            config.frequency_penalty = sampling.frequency_penalty
-        else:
+        config.frequency_penalty, config.presence_penalty = sampling.frequency_penalty, sampling.presence_penalty
+        if call.grammar is not None:
             config.structured_output_config = genai.structured(call.grammar)
         return config
 

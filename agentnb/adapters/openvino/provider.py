@@ -22,7 +22,8 @@ _WEAK = 250_000_000
 """Bytes of weights; smaller models pick tools by chance, misspell what they copy, and repeat themselves without end."""
 
 _PENALTY = 0.4
-"""Frequency penalty of weak models: enough that they come to an end, and little enough that they still copy."""
+"""Frequency penalty of weak models in free text, unless the request names one: enough that they come to an end, and little enough that they
+still copy."""
 
 _TOOLS = ("auto", "ranked", "native")
 
@@ -137,7 +138,8 @@ class OpenVINOModel:
             ContextOverflow: The prompt is longer than the model's context.
             ProviderError: OpenVINO failed.
         """
-        sampling = Sampling.from_options(request.options, frequency_penalty=self._penalty)
+        held = request.output_schema is not None or (bool(request.tools) and self._dialect is not None)
+        sampling = Sampling.from_options(request.options, frequency_penalty=0.0 if held else self._penalty)
         if request.tools and self._dialect is not None:
             return await self._native(request, sampling, self._dialect, emit)
         called = await self._caller.respond(request, sampling) if request.tools else None
@@ -151,8 +153,8 @@ class OpenVINOModel:
         return ModelResponse(answer.text, (), tools.usage(answer), answer.finish_reason)
 
     async def _native(self, request: ModelRequest, sampling: Sampling, dialect: Dialect, emit: Emit | None) -> ModelResponse:
-        required = request.options.get("tool_choice") == "required"
-        grammar = native.grammar(request.tools, dialect, sampling.max_tokens, required=required)
+        required, single = request.options.get("tool_choice") == "required", request.options.get("parallel_tool_calls") is False
+        grammar = native.grammar(request.tools, dialect, sampling.max_tokens, required=required, single=single)
         held = native.Held(emit, dialect) if emit else None
         answer = await self._ask(native.prompt(request), sampling, grammar, held.add if held else None)
         text, calls = native.read(answer.text, dialect)

@@ -14,7 +14,7 @@ from agentnb.optimization.execution import Compiled
 from agentnb.optimization.folders import readable_errors, save, sha256, whole
 from agentnb.optimization.report import Facts
 from agentnb.optimization.sources.reading import IR
-from agentnb.optimization.state import Outcome
+from agentnb.optimization.state import REPORT, Outcome
 from agentnb.ports.optimizer import Optimized
 
 MANIFEST = "agentnb.json"
@@ -58,12 +58,12 @@ def write_report(folder: Path, facts: Facts, outcomes: Sequence[Outcome]) -> Pat
     with readable_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _write_reports(folder, report.data(facts, outcomes, None))
-    return folder / "report.md"
+    return folder / REPORT
 
 
 def _write_reports(folder: Path, told: Mapping[str, Any]) -> None:
     _write_json(folder / "report.json", told)
-    (folder / "report.md").write_text(
+    (folder / REPORT).write_text(
         report.markdown(told) + "\n![times as fast as the original](speed.svg)\n\n![what each recipe lost](gate.svg)\n", encoding="utf-8"
     )
     for name, picture in pictures(told).items():

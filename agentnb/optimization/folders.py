@@ -17,6 +17,7 @@ from agentnb.errors import ConfigurationError, OptimizationError, cause
 from agentnb.optimization.packages import core, openvino
 
 _ROOM = 1.2
+_PIECE = 2**20
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -97,10 +98,11 @@ def _replace(work: Path, target: Path) -> None:
 def save(model: Any, file: Path) -> int:
     """Write an IR; the number of its bytes.
 
-    OpenVINO doesn't notice every failed write, so the room is asked for before, and the file is read back after.
+    OpenVINO doesn't notice every failed write, and names no reason for those that it does: the room is asked for before, the file is read
+    back after, and where that fails, as much is written without OpenVINO, for the file system to say what is wrong.
 
     Raises:
-        OptimizationError: The disk is full, or what was written can't be read.
+        OptimizationError: The disk is full (an OSError is its cause), or OpenVINO can't write this model.
     """
     with readable_errors(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -117,9 +119,17 @@ def save(model: Any, file: Path) -> int:
             for part in (file, file.with_suffix(".bin")):
                 with contextlib.suppress(OSError):
                     part.unlink()
-            raise OptimizationError(
-                f"{file} could not be written whole ({cause(error)}): is the disk full? Free some space, then run this again"
-            ) from error
+            _try_to_write(file.parent, needed)
+            raise OptimizationError(f"OpenVINO can't write this model to {file}: {cause(error)}") from error
+
+
+def _try_to_write(folder: Path, size: int) -> None:
+    """Write so many bytes, and leave nothing; raises the file system's own error."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(size // _PIECE + 1):
+            file.write(bytes(_PIECE))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def weight_bytes(model: Any) -> int:

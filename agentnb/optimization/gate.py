@@ -6,6 +6,7 @@ that of two independent means.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class Verdict:
         low: Lower end of the drop's 95 % interval; high: the upper end.
         samples: How many were compared.
         reason: Why it didn't pass, or empty.
-        worst: What the sample lost that lost most: a mean hides a model that fails on inputs of one length only.
+        worst: What the sample lost that lost most.
     """
 
     passed: bool
@@ -39,7 +40,9 @@ class Verdict:
     worst: float = 0.0
 
 
-def judge(reference: Sequence[float], candidate: Sequence[float], max_drop: float, *, sure: bool = False) -> Verdict:
+def judge(
+    reference: Sequence[float], candidate: Sequence[float], max_drop: float, *, sure: bool = False, tail: float = math.inf
+) -> Verdict:
     """Compare scores of the same samples.
 
     Args:
@@ -47,6 +50,7 @@ def judge(reference: Sequence[float], candidate: Sequence[float], max_drop: floa
         candidate: The candidate's scores.
         max_drop: What the mean may lose.
         sure: Require that also the upper end of the interval is within ``max_drop``.
+        tail: Require that no sample loses more than so many times ``max_drop``: a mean hides that inputs of one length fail.
     """
     import numpy as np
 
@@ -54,9 +58,14 @@ def judge(reference: Sequence[float], candidate: Sequence[float], max_drop: floa
     drops = before - after
     drop = float(drops.mean())
     low, high = interval(before, after, _Z95)
-    worst, what = (high, "the upper end of the drop's 95 % interval") if sure else (drop, "the mean drop")
-    reason = "" if worst <= max_drop else f"{what} is {worst:.4f}, more than {max_drop:g}"
-    return Verdict(not reason, float(before.mean()), float(after.mean()), drop, low, high, len(drops), reason, float(drops.max()))
+    judged, what = (high, "the upper end of the drop's 95 % interval") if sure else (drop, "the mean drop")
+    place, worst = int(drops.argmax()), float(drops.max())
+    reason = ""
+    if judged > max_drop:
+        reason = f"{what} is {judged:.4f}, more than {max_drop:g}"
+    elif worst > max_drop * tail:
+        reason = f"sample {place} of those judged lost {worst:.4f}, more than {tail:g} times {max_drop:g}"
+    return Verdict(not reason, float(before.mean()), float(after.mean()), drop, low, high, len(drops), reason, worst)
 
 
 def hopeless(reference: Sequence[float], candidate: Sequence[float], max_drop: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -53,7 +54,7 @@ def data(facts: Facts, outcomes: Sequence[Outcome], winner: Outcome | None) -> d
             "metric": facts.metric.name,
             "meaning": facts.metric.description,
             "max_drop": task.max_drop,
-            "rule": "upper end of the 95 % interval" if task.sure else "mean drop",
+            "rule": _rule(facts.metric, task),
             "samples": len(facts.reference),
             "calibration_samples": facts.calibrated,
             "original": round(sum(facts.reference) / len(facts.reference), 6),
@@ -63,6 +64,11 @@ def data(facts: Facts, outcomes: Sequence[Outcome], winner: Outcome | None) -> d
         "result": winner.recipe.name if winner else None,
         "recipes": [_row(outcome, outcome is winner or (winner is not None and outcome.recipe == winner.recipe)) for outcome in outcomes],
     }
+
+
+def _rule(metric: Metric, task: Task) -> str:
+    rule = "upper end of the 95 % interval" if task.sure else "mean drop"
+    return rule if math.isinf(metric.tail) else f"{rule}, and no sample more than {task.max_drop * metric.tail:g}"
 
 
 def _row(outcome: Outcome, chosen: bool) -> dict[str, Any]:

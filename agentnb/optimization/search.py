@@ -106,7 +106,7 @@ class Search:
 
     def _tell(self, what: str, done: int = 0, total: int = 0, *, ended: bool = False) -> None:
         best = self._best()[:1]
-        leader = Best(best[0].recipe.name, best[0].speedup, best[0].drop) if best else None
+        leader = _told(best[0]) if best else None
         place = ("recipe", self._number, len(self._names)) if self._number else ("", 0, 0)
         self._progress(Step(what, done, total, *place, leader, ended))
 
@@ -124,7 +124,7 @@ class Search:
                 return Outcome(recipe, "left out", slower, None, speedup, milliseconds, size)
             verdict = self._judge(recipe, candidate)
         except OptimizationError as error:
-            if self._fatal(error):
+            if isinstance(error.__cause__, OSError):  # what can't be written is the disk's fault, not a recipe's
                 raise
             return Outcome(recipe, "failed", str(error))
         return Outcome(recipe, "passed" if verdict.passed else "rejected", verdict.reason, verdict, speedup, milliseconds, size)
@@ -135,10 +135,6 @@ class Search:
         if math.isinf(self._question.deadline) or not best or speedup > _WORTH * best[0].speedup:
             return ""
         return f"slower than {best[0].recipe.name}, which passed; not judged, for the time is limited"
-
-    def _fatal(self, error: OptimizationError) -> bool:
-        """A disk that can't be written is nobody's fault but the disk's: no recipe is to blame."""
-        return isinstance(error.__cause__, OSError) or "could not be written" in str(error)
 
     def _make(self, recipe: Recipe) -> int:
         """Write the recipe's IR where it isn't there yet; its bytes."""
@@ -171,7 +167,8 @@ class Search:
             self._tell(f"{recipe.name}: judging", number + 1, len(question.evaluation))
             if number % 32 == 31 and gate.hopeless(self.reference[: number + 1], scores, question.max_drop):
                 break
-        return gate.judge(self.reference[: len(scores)], scores, question.max_drop, sure=question.sure)
+        reference = self.reference[: len(scores)]
+        return gate.judge(reference, scores, question.max_drop, sure=question.sure, tail=question.metric.tail)
 
     def _measure(self, candidates: Mapping[str, Compiled], rounds: int) -> dict[str, Timing]:
         models = {BASELINE.name: self._original, **candidates}
@@ -217,14 +214,19 @@ class Search:
             speedup, milliseconds = _speed(times, outcome.recipe.name)
             self._state.add(replace(outcome, speedup=speedup, milliseconds=milliseconds))
         winner = max((self._state.outcomes[outcome.recipe.name] for outcome in best), key=lambda outcome: outcome.speedup)
+        self._progress(Step(f"finalists, measured again beside each other: {_told(winner)}: the result", ended=True))
         return winner, times
 
 
 def _said(outcome: Outcome) -> str:
     """What came of a recipe, in a line."""
     if outcome.status == "passed":
-        return f"{Best(outcome.recipe.name, outcome.speedup, outcome.drop)}: passed"
+        return f"{_told(outcome)}: passed"
     return f"{outcome.recipe.name}: {outcome.status}, {outcome.reason}"
+
+
+def _told(outcome: Outcome) -> Best:
+    return Best(outcome.recipe.name, outcome.speedup, outcome.drop)
 
 
 def _speed(times: Mapping[str, Timing], name: str) -> tuple[float, dict[str, float]]:

@@ -17,6 +17,9 @@ from agentnb.optimization.folders import readable_errors
 from agentnb.optimization.gate import Verdict
 from agentnb.optimization.recipes import Recipe
 
+REPORT = "report.md"
+"""Of a search that came to its end, and has no result."""
+
 Status = Literal["passed", "rejected", "failed", "left out"]
 
 
@@ -50,20 +53,22 @@ class Outcome:
 
 
 class State:
-    """The folder of one search.
+    """The folder of one search; those of searches for the same result with another model, other data or other options lie beside it.
 
     Attributes:
         outcomes: What is known, by the recipe's name.
+        others: Folders of other searches that were interrupted.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
-        """Open the folder; what was found for another model, other data or other packages is dropped."""
-        self.folder = folder
-        self._key = key
-        self._file = folder / "state.json"
+    def __init__(self, above: Path, key: str) -> None:
+        """Open the folder inside ``above`` that belongs to all that outcomes depend on, of which ``key`` is a digest."""
+        self.folder = above / key[:12]
+        self._refused = [file.parent for file in above.glob(f"*/{REPORT}")]
+        self.others = sorted({file.parent for file in above.glob("*/state.json")} - {self.folder, *self._refused})
+        self._file = self.folder / "state.json"
         self.outcomes: dict[str, Outcome] = self._read()
-        if not self.outcomes and folder.is_dir():
-            shutil.rmtree(folder / "builds", ignore_errors=True)
+        if not self.outcomes:
+            shutil.rmtree(self.folder / "builds", ignore_errors=True)
 
     def build(self, recipe: Recipe) -> Path:
         """Where the IR of a recipe lies, or will."""
@@ -76,7 +81,7 @@ class State:
             OptimizationError: The disk is full.
         """
         self.outcomes[outcome.recipe.name] = outcome
-        data = {"key": self._key, "outcomes": [asdict(one) for one in self.outcomes.values()]}
+        data = {"outcomes": [asdict(one) for one in self.outcomes.values()]}
         with readable_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             part = self._file.with_suffix(".part")
@@ -88,13 +93,13 @@ class State:
         shutil.rmtree(self.folder / "builds" / build, ignore_errors=True)
 
     def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove it, and what is left of searches that found nothing; those that were interrupted stay."""
+        for folder in (self.folder, *self._refused):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _read(self) -> dict[str, Outcome]:
         try:
             data = json.loads(self._file.read_text(encoding="utf-8"))
-            if data["key"] != self._key:
-                return {}
             return {one["recipe"]["name"]: _outcome(one) for one in data["outcomes"] if one["status"] != "left out"}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
@@ -112,7 +117,7 @@ def _outcome(data: dict[str, Any]) -> Outcome:
 def alone(folder: Path) -> Iterator[None]:
     """Keep others from searching for the same result meanwhile; the claim is on the search's folder, and ends with the process.
 
-    Folders that were made for it and hold nothing in the end are removed.
+    The folder, and those above that were made for it, are removed where they hold nothing in the end.
 
     Raises:
         ConfigurationError: Another process is at it.
@@ -123,7 +128,11 @@ def alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     try:
         with _claimed(folder):
-            yield
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    folder.rmdir()
     finally:
         with suppress(OSError):
             for place in made:

@@ -54,13 +54,15 @@ def optimize(task: Task, progress: Progress) -> Optimized:
         time.monotonic() + (task.budget or math.inf),
     )
     with alone(folder), _kept(State(folder, key)) as state:
+        for place in state.others:
+            progress(Step(f"{place} keeps a search with other data or options, which go on there: delete it to drop it", ended=True))
         search = Search(question, state, progress)
         search.run(tried)
         winner, times = search.final()
         outcomes = [state.outcomes[recipe.name] for recipe in tried if recipe.name in state.outcomes]
         facts = Facts(source, metric, task, device, processor(), found, len(calibration), search.reference, milliseconds(times["fp32"]))
         if winner is None:
-            raise _refused(task, outcomes, write_report(folder, facts, outcomes))
+            raise _refused(task, outcomes, write_report(state.folder, facts, outcomes))
         return export(output, facts, outcomes, winner, state.build(winner.recipe))
 
 

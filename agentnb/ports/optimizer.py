@@ -20,7 +20,7 @@ class Task:
         calibration: Data to calibrate by: a path, ``module:function``, or anything to iterate over.
         evaluation: Data to judge on; by default half of the calibration data, which is then not calibrated by.
         metric: Its name, ``module:function``, or a function of one sample's output and target; empty for the one that fits.
-        max_drop: What the mean of the metric may lose.
+        max_drop: What the mean of the metric may lose; of ``cosine`` a single sample may lose five times as much.
         sure: Require also the upper end of the drop's interval to be within ``max_drop``.
         output: The folder to write.
         device: OpenVINO's name of the device.

@@ -53,7 +53,7 @@ def optimize(
         evaluation: Data to judge on; by default every other sample of the calibration data, which then isn't calibrated by.
         metric: ``cosine``, ``closeness``, ``agreement``, ``accuracy``, ``likelihood``, ``module:function``, or a function of one sample's
             output and target that returns a number, more is better; empty for the one that fits.
-        max_drop: What the mean of the metric may lose.
+        max_drop: What the mean of the metric may lose; of ``cosine`` a single sample may lose five times as much.
         sure: Require also the upper end of the drop's 95 % interval to be within ``max_drop``.
         device: OpenVINO's name of the device.
         budget: Seconds after which no more recipes are begun; 0 for no limit.

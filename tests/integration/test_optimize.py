@@ -290,6 +290,27 @@ def test_an_interrupted_search_goes_on(network: Path, data: Path, tmp_path: Path
     assert leftovers(tmp_path) == ["out"]
 
 
+def test_a_search_with_other_options_leaves_an_interrupted_one_alone(network: Path, data: Path, tmp_path: Path) -> None:
+    def interrupting(step: Step) -> None:
+        if step.what.startswith("int8-weights-asym"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        anb.optimize(network, calibration=data, output="out", to="int8", only=THREE, progress=interrupting)
+    [kept] = (tmp_path / ".out.search").iterdir()
+    with pytest.raises(GateRefused):
+        optimize(network, data, to="int8", metric=broken, only=("int8-default",))
+    told: list[str] = []
+    anb.optimize(network, calibration=data, output="out", to="int8", only=THREE, batch=2, progress=lambda step: told.append(step.what))
+    assert f"{kept} keeps a search with other data or options, which go on there: delete it to drop it" in told
+    assert not any("known from before" in what for what in told)
+    assert list((tmp_path / ".out.search").iterdir()) == [kept], "what was refused is gone, what was interrupted isn't"
+    again: list[str] = []
+    anb.optimize(network, calibration=data, output="out", to="int8", only=THREE, force=True, progress=lambda step: again.append(step.what))
+    assert sum("known from before" in what for what in again) == 2
+    assert leftovers(tmp_path) == ["out"]
+
+
 def test_what_was_found_for_other_data_counts_for_nothing(network: Path, data: Path, tmp_path: Path) -> None:
     def interrupting(step: Step) -> None:
         if step.what.startswith("int8-weights-asym"):
@@ -358,13 +379,14 @@ anb.optimize(sys.argv[1], calibration=sys.argv[2], output="out", to="int8", only
 
 def test_a_killed_search_goes_on(network: Path, data: Path, tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", _CHILD, str(network), str(data), *THREE], cwd=tmp_path)
-    state, deadline = tmp_path / ".out.search/state.json", time.monotonic() + 60
-    while not (state.is_file() and state.read_text().count('"status"') >= 2):
+    deadline = time.monotonic() + 60
+    while not ((found := [*tmp_path.glob(".out.search/*/state.json")]) and found[0].read_text().count('"status"') >= 2):
         assert time.monotonic() < deadline
         assert child.poll() is None
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
     child.wait()
+    [state] = found
     known = {one["recipe"]["name"] for one in json.loads(state.read_text())["outcomes"]}
     assert not (tmp_path / "out").exists()
     again: list[str] = []
@@ -385,7 +407,8 @@ def test_the_command_says_how_an_interrupted_search_goes_on(network: Path, data:
     assert first.startswith("recipe 1 of "), first + said
     assert child.returncode == 130, said
     assert "kept in " in said
-    assert f"{tmp_path / '.out.search'}. Run the same again" in said
+    [kept] = (tmp_path / ".out.search").iterdir()
+    assert f"{kept}. Run the same again" in said
     assert leftovers(tmp_path) == [".out.search"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -432,6 +455,26 @@ def test_a_full_disk_leaves_nothing(network: Path, data: Path, tmp_path: Path, l
     assert leftovers(tmp_path) == []
 
 
+def test_a_model_that_openvino_cant_write_is_no_full_disk(
+    network: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing on this disk is wrong: the recipe failed, and the search goes on with the next."""
+    import openvino
+
+    whole = openvino.save_model
+
+    def failing(model: Any, file: Path, **options: Any) -> None:
+        if "asym" in str(file):
+            raise RuntimeError("this disk could not be written: no space left")
+        whole(model, file, **options)
+
+    monkeypatch.setattr(openvino, "save_model", failing)
+    found = optimize(network, data, to="int8", only=("int8-weights-asym+f32", "int8-weights-sym+f32"), max_drop=1)
+    assert found.recipe == "int8-weights-sym+f32"
+    [failed] = [row for row in found.report["recipes"] if row["status"] == "failed"]
+    assert failed["reason"].startswith("OpenVINO can't write this model")
+
+
 def test_a_folder_that_cant_be_written(network: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigurationError, match="can't be written"):
@@ -448,8 +491,10 @@ def test_what_fails_makes_no_folders(network: Path, data: Path, tmp_path: Path) 
 
 def test_progress_names_the_recipe_and_the_best(network: Path, data: Path) -> None:
     steps: list[Step] = []
-    anb.optimize(network, calibration=data, output="out", only=("fp32", "int8-default+f32"), max_drop=0.05, progress=steps.append)
-    first, last = [step for step in steps if step.ended]
+    found = anb.optimize(network, calibration=data, output="out", only=("fp32", "int8-default+f32"), max_drop=0.05, progress=steps.append)
+    first, last, end = [step for step in steps if step.ended]
+    assert str(end).startswith(f"finalists, measured again beside each other: {found.recipe} {found.speedup:.2f}×, drop ")
+    assert str(end).endswith(": the result")
     assert (first.place, last.place) == ("recipe 1 of 2", "recipe 2 of 2")
     assert str(first) == "recipe 1 of 2 · fp32 1.00×, drop 0.0000: passed · best so far: fp32 1.00×, drop 0.0000"
     assert last.what.startswith("int8-default+f32 ")

@@ -43,9 +43,15 @@ def test_the_mean_drop_decides(lost: int, passed: bool) -> None:
 
 
 def test_a_single_sample_that_lost_much_is_told_of_though_the_mean_hides_it() -> None:
-    verdict = gate.judge([1.0] * 200, [0.87] + [1.0] * 199, 0.003)
+    scores = [0.998] * 7 + [0.87] + [0.998] * 192
+    verdict = gate.judge([1.0] * 200, scores, 0.003)
     assert verdict.passed
     assert verdict.worst == pytest.approx(0.13)
+    refused = gate.judge([1.0] * 200, scores, 0.003, tail=metrics.NAMED["cosine"].tail)
+    assert not refused.passed
+    assert refused.reason == "sample 7 of those judged lost 0.1300, more than 5 times 0.003"
+    assert gate.judge([1.0] * 200, [0.998] * 200, 0.003, tail=metrics.NAMED["cosine"].tail).passed
+    assert gate.judge([1.0] * 200, [0.0] + [1.0] * 199, 0.01, tail=metrics.NAMED["accuracy"].tail).passed
 
 
 def test_sure_asks_for_the_upper_end() -> None:

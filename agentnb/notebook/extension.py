@@ -50,9 +50,10 @@ class Extension:
         self.shell.events.register("pre_run_cell", self._before)
         self.shell.events.register("post_run_cell", self._after)
         self.shell.input_transformers_cleanup.append(self._transform)
-        formatter = self.shell.display_formatter.formatters["text/html"]
+        formatters = self.shell.display_formatter.formatters
         for (module, name), show in _HTML.items():
-            formatter.for_type_by_name(module, name, show)
+            formatters["text/html"].for_type_by_name(module, name, show)
+        formatters["text/plain"].for_type_by_name("agentnb.ports.benchmark", "Measured", _measured_text)
         self.shell.set_hook("complete_command", self._complete, re_key="%agentnb")
         for name in CELL_MAGICS:
             self.shell.set_hook("complete_command", self._complete, re_key=f"%%{name}")
@@ -150,7 +151,20 @@ def _optimized_html(found: Any) -> str:
     return optimized_html(found)
 
 
+def _measured_html(found: Any) -> str:
+    from agentnb.notebook.performance_magics import measured_html
+
+    return measured_html(found)
+
+
+def _measured_text(found: Any, printer: Any, _cycle: bool) -> None:
+    from agentnb.notebook.performance_magics import measured_text
+
+    printer.text(measured_text(found))
+
+
 _HTML = {
+    ("agentnb.ports.benchmark", "Measured"): _measured_html,
     ("agentnb.ports.optimizer", "Optimized"): _optimized_html,
     ("agentnb.runtime.results", "AgentResult"): _result_html,
     ("agentnb.runtime.workflow_results", "WorkflowRun"): _run_html,

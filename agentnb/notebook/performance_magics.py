@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnb.notebook.arguments import CellParser, parsed
+from agentnb.ports.benchmark import Measured
 from agentnb.ports.optimizer import Optimized
 from agentnb.runtime import performance
 
@@ -83,7 +84,7 @@ def optimize(extension: Extension, rest: str) -> Optimized | None:
     return performance.optimize(found.pop("model"), only=only, **found)
 
 
-def benchmark(extension: Extension, rest: str) -> BenchmarkView | None:
+def benchmark(extension: Extension, rest: str) -> Measured | None:
     """Measure models."""
     found = parsed(benchmark_parser(), rest)
     if found is None:
@@ -91,9 +92,7 @@ def benchmark(extension: Extension, rest: str) -> BenchmarkView | None:
     plural = {"batch": "batches", "length": "lengths", "hint": "hints", "precision": "precisions"}
     models = [_value(extension, model) for model in found.pop("models")]
     shapes, peak = dict(found.pop("shape")), not found.pop("no_peak")
-    return BenchmarkView(
-        performance.benchmark(*models, shapes=shapes, peak=peak, **{plural.get(name, name): value for name, value in found.items()})
-    )
+    return performance.benchmark(*models, shapes=shapes, peak=peak, **{plural.get(name, name): value for name, value in found.items()})
 
 
 def _value(extension: Extension, word: str | None) -> Any:
@@ -103,22 +102,19 @@ def _value(extension: Extension, word: str | None) -> Any:
     return word
 
 
-class BenchmarkView:
-    """A benchmark that shows itself as tables and pictures; ``data`` is what ``agentnb.benchmark`` gives."""
+def measured_text(found: Measured) -> str:
+    """A benchmark as a terminal shows it."""
+    from agentnb.optimization.benchmark.report import markdown
 
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
+    return markdown(found)
 
-    def __repr__(self) -> str:
-        from agentnb.optimization.benchmark.report import markdown
 
-        return markdown(self.data)
+def measured_html(found: Measured) -> str:
+    """A benchmark as a notebook shows it."""
+    from agentnb.notebook.html import markdown as rendered
+    from agentnb.optimization.benchmark.report import markdown, overview
 
-    def _repr_html_(self) -> str:
-        from agentnb.notebook.html import markdown as rendered
-        from agentnb.optimization.benchmark.report import markdown, pictures
-
-        return rendered(markdown(self.data)) + "".join(pictures(self.data).values())
+    return rendered(markdown(found)) + "".join(overview(found))
 
 
 def optimized_html(found: Optimized) -> str:

@@ -43,6 +43,13 @@ class BenchmarkTask:
     peak: bool = True
 
 
+class Measured(dict[str, Any]):
+    """What a benchmark found, ``{"id", "made_at", "machine", "task", "rows": […]}``: each row is one combination.
+
+    In a notebook it shows itself as tables and pictures, once ``%load_ext agentnb`` has run.
+    """
+
+
 class Benchmark(Protocol):
     """Measures; gives ``{"format", "made_at", "machine", "task", "rows": […]}``, JSON."""
 

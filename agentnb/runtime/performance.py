@@ -11,7 +11,7 @@ from typing import Any
 from agentnb import plugins
 from agentnb.agents.identity import new_run_id
 from agentnb.errors import ConfigurationError, UnknownName
-from agentnb.ports.benchmark import BenchmarkTask
+from agentnb.ports.benchmark import BenchmarkTask, Measured
 from agentnb.ports.optimizer import Optimized, Task
 from agentnb.ports.progress import Progress
 from agentnb.ports.store import Event, now
@@ -111,7 +111,7 @@ def benchmark(
     shapes: Mapping[str, Sequence[int]] | None = None,
     peak: bool = True,
     progress: Progress | bool = True,
-) -> dict[str, Any]:
+) -> Measured:
     """Measure models, in turn with their peers, for every combination of what is listed.
 
     Args:
@@ -132,7 +132,8 @@ def benchmark(
         progress: A function of an ``agentnb.ports.progress.Step``, such as ``print``, that is told what goes on; or whether to show it.
 
     Returns:
-        ``{"id", "made_at", "machine", "task", "rows"}``; the same is in the journal under that ID.
+        A dict, ``{"id", "made_at", "machine", "task", "rows"}``, that a notebook shows as tables and pictures; the same is in the journal
+        under that ID.
 
     Raises:
         ConfigurationError: A model or an option is wrong, or a peer can't run it.
@@ -158,7 +159,7 @@ def benchmark(
     work = plugins.load("agentnb.benchmarks", "openvino")
     with _shown(progress) as note:
         found: dict[str, Any] = work(task, note)
-    return {"id": record(runtime, "benchmark", found), **found}
+    return Measured({"id": record(runtime, "benchmark", found), **found})
 
 
 def _shown(progress: Progress | bool) -> AbstractContextManager[Progress]:

@@ -227,9 +227,26 @@ async def test_wrong_options_are_named(model: OpenVINOModel, options: dict[str, 
 
 async def test_a_failing_step_fails_its_calls_and_the_next_call_works(model: OpenVINOModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentnb.adapters.openvino.provider.constraint", lambda schema, tokens: Grammar("grammar", "root ::= nowhere"))
-    with pytest.raises(ProviderError, match="nowhere"):
+    monkeypatch.setattr("agentnb.adapters.openvino.trial.Trial.check", lambda trial, grammar: None)
+    with pytest.raises(ProviderError, match="OpenVINO failed: .*nowhere"):
         await model.generate(request("Hi", output_schema={"type": "object"}))
     assert (await model.generate(request("Hi", options={"max_tokens": 3}))).text
+
+
+async def test_others_never_notice_a_grammar_that_cant_be_made(model: OpenVINOModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[str | None] = []
+    other = asyncio.create_task(model.generate(request("Write a story.", options={"max_tokens": 60}), pieces.append))
+    while len(pieces) < 3:
+        await asyncio.sleep(0.001)
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(?=a)b$"}}, "required": ["a"]}
+    with pytest.raises(ConfigurationError, match="can't be held to"):
+        await model.generate(request("Hi", output_schema=schema))
+    monkeypatch.setattr("agentnb.adapters.openvino.provider.constraint", lambda schema, tokens: Grammar("grammar", "root ::= nowhere"))
+    with pytest.raises(ProviderError, match="refused the grammar: .*nowhere"):
+        await model.generate(request("Hi", output_schema={"type": "object"}))
+    assert not other.done()
+    story = await other
+    assert (story.usage.output_tokens, story.text) == (60, "".join(piece or "" for piece in pieces))
 
 
 @pytest.mark.parametrize(

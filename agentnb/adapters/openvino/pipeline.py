@@ -17,11 +17,10 @@ from agentnb.adapters.openvino import catalog, genai, prompts
 from agentnb.adapters.openvino.calls import Call
 from agentnb.adapters.openvino.generation import Generation
 from agentnb.adapters.openvino.text import Detokeniser, Stops
+from agentnb.adapters.openvino.trial import Trial
 from agentnb.errors import AgentNBError, ConfigurationError, ProviderError, cause
 
 _EXIT_SECONDS = 5.0
-_GRAMMARS = "xgrammar"
-"""Stands in the errors of the library that makes grammars of schemas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,8 @@ class Engine:
         self._closing = False
         self._numbers = itertools.count(1)
         self._pipeline: Any = None
+        self._trial: Trial | None = None
+        self._folder = Path()
         self._context = 0
 
     @property
@@ -107,19 +108,19 @@ class Engine:
         self._fail(error)
 
     def _load(self) -> None:
-        folder, self._context = self._locate()
+        self._folder, self._context = self._locate()
         package = genai.load()
         scheduler = package.SchedulerConfig()
         scheduler.cache_size = self._options.cache_gb
         scheduler.max_num_batched_tokens = self._options.batch_tokens
         scheduler.enable_prefix_caching = True
-        properties = catalog.properties(folder, self._options.device)
+        properties = catalog.properties(self._folder, self._options.device)
         if self._options.threads:
             properties["INFERENCE_NUM_THREADS"] = self._options.threads
         try:
-            self._pipeline = package.ContinuousBatchingPipeline(str(folder), scheduler, self._options.device, properties)
+            self._pipeline = package.ContinuousBatchingPipeline(str(self._folder), scheduler, self._options.device, properties)
         except RuntimeError as error:
-            raise ConfigurationError(f"OpenVINO can't load {folder}: {cause(error)}") from error
+            raise ConfigurationError(f"OpenVINO can't load {self._folder}: {cause(error)}") from error
 
     def _admit(self) -> bool:
         """Take in new calls and drop cancelled ones; sleep while there is nothing to do; False ends the thread.
@@ -146,6 +147,9 @@ class Engine:
             tokenizer = self._pipeline.get_tokenizer()
             tokens = prompts.encode(tokenizer, call.prompt, self._context)
             count = tokens.shape[1]
+            if call.grammar is not None:
+                self._trial = self._trial or Trial(self._folder, tokenizer)
+                self._trial.check(call.grammar)
             handle = self._pipeline.add_request(next(self._numbers), tokens, self._config(tokenizer, call, count))
         except AgentNBError as error:
             call.deliver(error)
@@ -186,12 +190,10 @@ class Engine:
     def _fail(self, error: Exception) -> None:
         with self._condition:
             active, waiting = self._active, self._waiting
-            self._active, self._waiting, self._pipeline, self._thread = [], [], None, None
+            self._active, self._waiting, self._pipeline, self._trial, self._thread = [], [], None, None, None
         fresh = any(one.fresh for one in active)
         for one in active:
-            given = one.call.grammar is not None and one.call.grammar.kind != "grammar"
-            at_fault = one.fresh and given and _GRAMMARS in str(error)
-            one.call.deliver(_misfit(error) if at_fault else _failure(error, retryable=fresh and not one.fresh))
+            one.call.deliver(_failure(error, retryable=fresh and not one.fresh))
         for call in waiting:
             call.deliver(_failure(error, retryable=True))
 
@@ -200,10 +202,6 @@ def _failure(error: Exception, *, retryable: bool) -> Exception:
     if isinstance(error, AgentNBError):
         return copy.copy(error)
     return ProviderError(f"OpenVINO failed: {cause(error)}", retryable=retryable)
-
-
-def _misfit(error: Exception) -> Exception:
-    return ConfigurationError(f"the model can't be held to this JSON Schema: {cause(error)}: simplify it")
 
 
 _engines: dict[tuple[str, Options], Engine] = {}

@@ -113,27 +113,40 @@ def _percent(value: float | None) -> str:
 
 
 def pictures(found: Mapping[str, Any]) -> dict[str, str]:
-    """SVG by the file's name: throughput as bars for one size, as curves over sizes where there are several."""
-    rows = found["rows"]
+    """SVG by the file's name: bars for each size, and curves over several sizes; of a language model, of reading and of writing."""
+    networks = [row for row in found["rows"] if "prefill_tokens_s" not in row]
+    texts = [row for row in found["rows"] if "prefill_tokens_s" in row]
+    return {
+        **_drawn(networks, "throughput", "throughput", "A second"),
+        **_drawn(texts, "prefill", "prefill_tokens_s", "Tokens read a second"),
+        **_drawn(texts, "decode", "decode_tokens_s", "Tokens written a second"),
+    }
+
+
+def overview(found: Mapping[str, Any]) -> list[str]:
+    """Those of the pictures that show most: the curves, or the bars where there is one size."""
+    made = pictures(found)
+    return [picture for name, picture in made.items() if "-by-" in name] or list(made.values())
+
+
+def _drawn(rows: Sequence[Mapping[str, Any]], file: str, figure: str, title: str) -> dict[str, str]:
     made: dict[str, str] = {}
-    sizes = list(dict.fromkeys(size(row) for row in rows))[:_PICTURES]
-    for one in sizes:
-        chosen = [row for row in rows if size(row) == one]
-        names = list(dict.fromkeys(row["engine"] for row in rows))
-        bars = [(label(row), float(row["throughput"]), str(names.index(row["engine"]))) for row in chosen]
-        made[f"throughput-{one.replace('×', 'x')}.svg"] = plots.bars(f"A second, at {one}", bars, "/s")
+    names = list(dict.fromkeys(row["engine"] for row in rows))
+    for one in list(dict.fromkeys(size(row) for row in rows))[:_PICTURES]:
+        bars = [(label(row), float(row[figure]), str(names.index(row["engine"]))) for row in rows if size(row) == one]
+        made[f"{file}-{one.replace('×', 'x')}.svg"] = plots.bars(f"{title}, at {one}", bars, "/s")
     for axis in ("batch", "length"):
-        curves = _curves(rows, axis)
+        curves = _curves(rows, axis, figure)
         if any(len(curve) > 1 for curve in curves.values()):
-            made[f"throughput-by-{axis}.svg"] = plots.lines(f"A second, by {axis}", curves, axis, "a second")
+            made[f"{file}-by-{axis}.svg"] = plots.lines(f"{title}, by {axis}", curves, axis, "a second")
     return made
 
 
-def _curves(rows: Sequence[Mapping[str, Any]], axis: str) -> dict[str, list[tuple[float, float]]]:
+def _curves(rows: Sequence[Mapping[str, Any]], axis: str, figure: str) -> dict[str, list[tuple[float, float]]]:
     other = "length" if axis == "batch" else "batch"
     fixed = max((row[other] for row in rows), default=0)
     curves: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         if row[other] == fixed:
-            curves.setdefault(label(row), []).append((float(row[axis]), float(row["throughput"])))
+            curves.setdefault(label(row), []).append((float(row[axis]), float(row[figure])))
     return {name: sorted(curve) for name, curve in list(curves.items())[:_PICTURES]}

@@ -118,7 +118,7 @@ def _loaded(path: Path) -> dict[str, Any]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             yield from ((number, line.rstrip("\n")) for number, line in enumerate(stream, 1) if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} can't be read ({error}): it has to be UTF-8 text") from None

@@ -39,6 +39,10 @@ def check_free(target: Path, *, force: bool) -> None:
     """
     if target in (Path.cwd(), *Path.cwd().parents):
         raise ConfigurationError(f"-o {target}: that is the working folder, or holds it: name a folder of its own")
+    try:
+        target.exists()
+    except OSError as error:
+        raise ConfigurationError(f"-o {target.name[:40]}… can't be a folder's name ({error.strerror}): choose another -o") from None
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         if not (target / "agentnb.json").is_file():
             raise ConfigurationError(f"{target} is there already, and wasn't written by `agentnb optimize`: choose another -o")

@@ -93,11 +93,15 @@ class Fitting:
             )
         if array.dtype.kind not in "fiub":
             raise ConfigurationError(f"sample {number}: {name} is of the type {array.dtype}: give numbers")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ConfigurationError(f"sample {number}: {name} holds NaN or infinite numbers: clean the data first")
+        kind = port.get_element_type().to_dtype()
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(array.astype(kind) if np.dtype(kind).kind == array.dtype.kind == "f" else array).all()
+        if not finite:
+            raise ConfigurationError(
+                f"sample {number}: {name} holds NaN, or numbers that are infinite or too large for {np.dtype(kind)}: clean the data first"
+            )
         if not array.size:
             raise ConfigurationError(f"sample {number}: {name} is empty, of the shape {shape}")
-        kind = port.get_element_type().to_dtype()
         return np.ascontiguousarray(array, kind)
 
     def _image(self, path: Path) -> Any:

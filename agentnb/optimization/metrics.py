@@ -43,6 +43,17 @@ def _target(output: Any, inputs: Mapping[str, Any], target: Any) -> Any:
     return _whole(output, inputs, target) if target is None else target
 
 
+def _lowest(score: Score) -> Score:
+    """Of a model with several outputs, that of the output which is worst."""
+
+    def over(output: Any, original: Any) -> float:
+        if isinstance(output, dict):
+            return min(score(part, original[name]) for name, part in output.items())
+        return score(output, original)
+
+    return over
+
+
 def _cosine(output: Any, original: Any) -> float:
     import numpy as np
 
@@ -62,6 +73,8 @@ def _closeness(output: Any, original: Any) -> float:
 def _likeliest(output: Any, inputs: Mapping[str, Any], target: Any) -> Any:
     import numpy as np
 
+    if isinstance(output, dict):
+        return {name: np.asarray(part).argmax(-1) for name, part in output.items()}
     return np.asarray(output).argmax(-1)
 
 
@@ -74,6 +87,10 @@ def _agreement(output: Any, likeliest: Any) -> float:
 def _accuracy(output: Any, target: Any) -> float:
     import numpy as np
 
+    if isinstance(output, dict):
+        raise ConfigurationError(
+            f"--metric accuracy: the model has the outputs {', '.join(output)}: give a function that takes the right one"
+        )
     return float(np.mean(np.asarray(output).argmax(-1).ravel() == np.asarray(target).ravel()))
 
 
@@ -103,9 +120,9 @@ _COSINE_TAIL = 5.0
 NAMED = {
     metric.name: metric
     for metric in (
-        Metric("cosine", _cosine, _whole, "cosine to the original's output (of an encoder: of the pooled vector)", _COSINE_TAIL),
-        Metric("closeness", _closeness, _whole, "1 less the root mean square error, relative to the original's output"),
-        Metric("agreement", _agreement, _likeliest, "part of the positions at which the likeliest class is the original's"),
+        Metric("cosine", _lowest(_cosine), _whole, "cosine to the original's output (of an encoder: of the pooled vector)", _COSINE_TAIL),
+        Metric("closeness", _lowest(_closeness), _whole, "1 less the root mean square error, relative to the original's output"),
+        Metric("agreement", _lowest(_agreement), _likeliest, "part of the positions at which the likeliest class is the original's"),
         Metric("accuracy", _accuracy, _target, "part of the targets that the likeliest class meets"),
         Metric("likelihood", _likelihood, _tokens, "of a language model: how likely texts are for it, a token, the original being 1"),
     )

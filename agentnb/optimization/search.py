@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agentnb.errors import OptimizationError
+from agentnb.errors import ConfigurationError, OptimizationError
 from agentnb.optimization import gate, quantise
 from agentnb.optimization.data import Sample
 from agentnb.optimization.execution import Compiled, finite
@@ -46,12 +46,20 @@ class Question:
     deadline: float
 
 
-def timed_inputs(samples: Sequence[Sample], batch: int) -> list[Mapping[str, Any]]:
-    """Some inputs to measure speed with: single samples, or batches of samples of one shape (repeated where there are too few)."""
+def timed_inputs(samples: Sequence[Sample], batch: int, model: Any) -> list[Mapping[str, Any]]:
+    """Some inputs to measure speed with: single samples, or batches of samples of one shape (repeated where there are too few).
+
+    Raises:
+        ConfigurationError: The model takes no such batch.
+    """
     import numpy as np
 
     if batch == 1:
         return [sample.inputs for sample in samples[:_TIMED]]
+    for port in model.inputs:
+        wanted = port.get_partial_shape()
+        if wanted.rank.is_static and len(wanted) and wanted[0].is_static:
+            raise ConfigurationError(f"--batch {batch}: the model takes {wanted} only: leave --batch out, or export it with an open batch")
     shape = {name: value.shape for name, value in samples[0].inputs.items()}
     alike = [sample.inputs for sample in samples if {name: value.shape for name, value in sample.inputs.items()} == shape]
     chosen = [alike[place % len(alike)] for place in range(batch)]

@@ -46,7 +46,7 @@ def optimize(task: Task, progress: Progress) -> Optimized:
         source,
         calibration,
         evaluation,
-        timed_inputs(evaluation, task.batch),
+        timed_inputs(evaluation, task.batch, source.model),
         metric,
         task.max_drop,
         task.sure,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -64,7 +65,8 @@ def service(offer: Offer, listen: Listen) -> Service:
     """The service for a place to listen on.
 
     Raises:
-        ConfigurationError: Others than this machine could reach it, and there is no key; or the key can't be one.
+        ConfigurationError: Others than this machine could reach it, and there is no key; the key can't be one; or an origin is none.
+        AgentNBError: There is no such model.
     """
     key = os.environ.get(KEY, "").strip()
     if key and not (key.isascii() and key.isprintable()):
@@ -73,6 +75,13 @@ def service(offer: Offer, listen: Listen) -> Service:
     if not loopback and not key:
         raise ConfigurationError(f"{listen.host} can be reached from elsewhere: set {KEY} to a long random text, or listen on 127.0.0.1")
     hosts = frozenset(listen.hosts) | LOOPBACK if loopback or listen.hosts else frozenset[str]()
+    for origin in listen.origins:
+        parts = urlsplit(origin)
+        if origin != "null" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}" or not parts.netloc):
+            raise ConfigurationError(f"--allow-origin {origin}: write https://host, with a port where there is one, and nothing behind it")
+    for name in offer.models:
+        if not _embeds(offer.runtime, name):
+            offer.runtime.open_model(name)
     return Service(offer, key, hosts, frozenset(listen.origins), listen.limit)
 
 

@@ -97,6 +97,9 @@ def test_bad_options(network: Path, encoder: Path) -> None:
         (network, {"precisions": ("f8",)}, "default, f32 or bf16"),
         (network, {"seconds": float("nan")}, "above 0"),
         (network, {"shapes": {"x": (1, 3, 9, 9)}}, "can't be"),
+        (network, {"shapes": {"y": (1, 3, 12, 12)}}, "--shape y: there is no such input; there are: x"),
+        (network, {"threads": (-1,)}, "--threads: it has to be 0 or more"),
+        (network, {"streams": (-1,)}, "--streams: it has to be 0 or more"),
         (network.with_name("none.onnx"), {}, "no such file"),
     ]
     for model, options, message in cases:

@@ -22,8 +22,10 @@ from typer.testing import CliRunner
 import agentnb as anb
 from agentnb.cli.app import app
 from agentnb.errors import ConfigurationError, GateRefused, OptimizationError
+from agentnb.optimization import data as data_module
 from agentnb.optimization.export import load, manifest
 from agentnb.optimization.metrics import written
+from agentnb.optimization.sources import open_source
 from agentnb.ports.progress import Step
 from agentnb.runtime.runtime import use
 from tests.support import networks
@@ -240,6 +242,41 @@ def test_bad_options(network: Path, data: Path, tmp_path: Path) -> None:
             optimize(network, data, **options)
     assert leftovers(tmp_path) == []
     assert (tmp_path / "full/mine.txt").read_text() == "x"
+
+
+def test_a_fixed_batch_and_large_numbers_are_named(network: Path, data: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(network))
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(model, "fixed.onnx")
+    with pytest.raises(ConfigurationError, match=r"--batch 8: the model takes \[1,3,12,12\] only: leave --batch out"):
+        optimize(Path("fixed.onnx"), data, batch=8)
+    with pytest.raises(ConfigurationError, match=r"--batch 8: x is \[1,3,12,12\]: leave --batch out"):
+        anb.benchmark("fixed.onnx", batches=(8,), peak=False, progress=False)
+    np.savez("large.npz", x=np.full((8, 3, 12, 12), 1e300))
+    with pytest.raises(ConfigurationError, match="too large for float32"):
+        optimize(network, Path("large.npz"))
+    with pytest.raises(ConfigurationError, match="can't be a folder's name"):
+        optimize(network, data, "x" * 300)
+
+
+def test_of_several_outputs_the_worst_counts(network: Path, data: Path) -> None:
+    model = onnx.load(str(network))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("f", onnx.TensorProto.FLOAT, ["n", 32]))
+    onnx.save(model, "two.onnx")
+    for metric in ("cosine", "closeness", "agreement"):
+        found = optimize(Path("two.onnx"), data, to="int8", metric=metric, only=("int8-weights-sym+f32",), max_drop=1, force=True)
+        assert 0.5 < found.report["recipes"][0]["verdict"]["candidate"] <= 1
+    with pytest.raises(ConfigurationError, match="the model has the outputs y, f: give a function"):
+        optimize(Path("two.onnx"), [(picture[None], 1) for picture in networks.pictures(8)], metric="accuracy", force=True)
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    encoder = networks.encoder(tmp_path / "encoder")
+    for name, line in (("t.jsonl", '{"text": "word1 word2"}\n'), ("t.txt", "word1 word2\n")):
+        (tmp_path / name).write_text(f"\ufeff{line * 8}", encoding="utf-8")
+        found = data_module.fit(data_module.read(tmp_path / name), open_source(encoder))
+        assert np.array_equal(found[0].inputs["input_ids"], found[1].inputs["input_ids"])
 
 
 @pytest.mark.parametrize(

@@ -570,6 +570,21 @@ def test_without_a_key_only_this_machine_is_served(tmp_path: Path) -> None:
     assert "AGENTNB_SERVE_KEY" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--model", "nope:x"), "nope"),
+        (("--model", "openvino:nobody"), "nobody"),
+        (("--allow-origin", "app.example.org"), "write https://host"),
+        (("--allow-origin", "https://app.example.org/"), "nothing behind it"),
+    ],
+)
+def test_what_cant_be_served_is_said_at_the_start(words: tuple[str, ...], told: str) -> None:
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False, timeout=LIMIT)
+    assert done.returncode == 2
+    assert told in done.stdout + done.stderr
+
+
 def test_a_person_reads_where_it_is_and_what_to_do(tmp_path: Path, local_model: str) -> None:
     command = [word for word in COMMAND if word != "--json"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "AGENTNB_STORE": str(tmp_path / "store")})

@@ -263,5 +263,8 @@ def test_a_variable_of_the_notebook_can_be_optimized(folder: Path) -> None:
     assert "<svg" in html
     assert "fp32" in html
     view = shell.run_line_magic("agentnb", f"benchmark {folder} --length 8 --repetitions 1 --seconds 0.001 --no-peak")
-    assert "<table" in view._repr_html_()
-    assert view.data["rows"]
+    shown = shell.display_formatter.format(view)[0]
+    assert "<table" in shown["text/html"]
+    assert "<svg" in shown["text/html"]
+    assert shown["text/plain"].startswith("# Benchmark of ")
+    assert view["rows"]

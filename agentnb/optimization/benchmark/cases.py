@@ -48,6 +48,9 @@ def settings(task: BenchmarkTask) -> Iterator[Setting]:
     for precision in task.precisions:
         if precision not in ("default", "f32", "bf16"):
             raise ConfigurationError(f"--precision {precision}: it is default, f32 or bf16")
+    for option, numbers in {"--streams": task.streams, "--threads": task.threads}.items():
+        if any(number < 0 for number in numbers):
+            raise ConfigurationError(f"{option}: it has to be 0 or more")
     return (Setting(*parts) for parts in itertools.product(task.hints, task.streams, task.threads, task.precisions))
 
 
@@ -57,7 +60,13 @@ def shapes(model: Any, batch: int, length: int, given: Mapping[str, tuple[int, .
     Raises:
         ConfigurationError: The model leaves more open than these say, or can't be run with that batch.
     """
-    return {port.get_any_name(): _shape(port, batch, length, given) for port in model.inputs}
+    found = {port.get_any_name(): _shape(port, batch, length, given) for port in model.inputs}
+    if batch > 1 and not any(batch in shape[:1] for shape in found.values()):
+        port = model.inputs[0]
+        raise ConfigurationError(
+            f"--batch {batch}: {port.get_any_name()} is {port.get_partial_shape()}: leave --batch out, or export it with an open batch"
+        )
+    return found
 
 
 def _shape(port: Any, batch: int, length: int, given: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:

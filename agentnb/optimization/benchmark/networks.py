@@ -28,9 +28,12 @@ def measure(
     """A row for each model, engine, batch, length and setting.
 
     Raises:
-        ConfigurationError: A peer can't run any of the models, or a shape is open.
+        ConfigurationError: A peer can't run any of the models, or a shape is open or of no input.
         MissingExtra: A peer is not installed.
     """
+    names = {port.get_any_name() for subject in subjects for port in subject.source.model.inputs}
+    if unknown := sorted(task.shapes.keys() - names):
+        raise ConfigurationError(f"--shape {', '.join(unknown)}: there is no such input; there are: {', '.join(sorted(names))}")
     loaded: list[Engine] = []
     peers = [name for name in task.against if name != "llama.cpp"]
     for subject in subjects:

@@ -39,6 +39,7 @@ class AgentArguments:
     instructions: str | None
     context: tuple[str, ...]
     session: str | None
+    continues: bool
     fresh: bool
     record: Path | None
     replay: Path | None
@@ -71,7 +72,8 @@ def parser() -> CellParser:
         "name",
         nargs="?",
         default="",
-        help="agent: a variable, a name of this notebook's cells, or an ID (AGENT-…); cells of one name share a conversation",
+        help="agent: a variable, a name of this notebook's cells, or an ID (AGENT-…); cells of one name share a conversation, "
+        "a cell without a name begins a new one",
     )
     options.add_argument("-m", "--model", help="provider:model, such as openvino:smollm2-135m")
     options.add_argument("-t", "--tools", default="", help="functions that the model may call, by name, with commas between")
@@ -79,8 +81,15 @@ def parser() -> CellParser:
     options.add_argument("--schema", help="pydantic model that the answer must fit")
     options.add_argument("--instructions", help="system prompt")
     options.add_argument("-c", "--context", default="", help="variables or files to put before the prompt, with commas between")
-    options.add_argument("--session", help="conversation that outlives the kernel")
-    options.add_argument("--fresh", action="store_true", help="neither read nor write the conversation")
+    conversation = options.add_mutually_exclusive_group()
+    conversation.add_argument(
+        "--continue",
+        dest="continues",
+        action="store_true",
+        help="go on with the most recent conversation of this notebook, and with its agent; run again, the cell stays in its conversation",
+    )
+    conversation.add_argument("--session", help="conversation that outlives the kernel")
+    conversation.add_argument("--fresh", action="store_true", help="neither read nor write a conversation")
     options.add_argument("--record", type=Path, help="cassette file to record the model's answers to")
     options.add_argument("--replay", type=Path, help="cassette file to answer from, without a model")
     options.add_argument("--max-steps", type=int, help="model calls that it may take")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,8 +121,7 @@ def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
     for note in notes:
         print(note, file=sys.stderr)  # noqa: T201
     parts = [as_prompt(_context(name, namespace)) for name in arguments.context]
-    agent = _agent(extension, arguments)
-    session = "" if arguments.fresh else arguments.session or f"{extension.session}:{agent.name}"
+    agent, session = _agent_and_session(extension, arguments)
     source = f"%%agent {line}\n{text}".rstrip("\n")
     return _Cell(agent, "\n\n".join([*parts, prompt.strip()]), source, session, extension.cell_id, arguments)
 
@@ -135,11 +135,24 @@ def _context(name: str, namespace: dict[str, Any]) -> Any:
     raise UnknownName(f"-c {name}: there is neither a variable nor a file of that name")
 
 
-def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
-    """The agent that the line means: one of the notebook, one of the store, or a new one, with the line's changes."""
+def _agent_and_session(extension: Extension, arguments: AgentArguments) -> tuple[Agent, str]:
+    """Who answers, and in which conversation: that of the agent's name, a new one without a name, or one that the cell goes on with."""
+    cell, conversations = extension.cell_id, extension.conversations
+    if arguments.continues and not arguments.name:
+        found = conversations.go_on(cell)
+        return _agent(extension, arguments, found.agent), found.session
+    agent = _agent(extension, arguments, known_agent(extension, arguments.name) if arguments.name else None)
+    if arguments.fresh:
+        return agent, ""
+    session = arguments.session or f"{extension.session}:{agent.name if arguments.name else uuid.uuid4().hex}"
+    conversations.begin(cell, agent, session)
+    return agent, session
+
+
+def _agent(extension: Extension, arguments: AgentArguments, known: Agent | None) -> Agent:
+    """The agent that is known already, or a new one, with the line's changes."""
     namespace = extension.namespace
     name = arguments.name or DEFAULT_NAME
-    known = known_agent(extension, name) if arguments.name else None
     if known is not None and not arguments.changes:
         return known
     spec = known.spec if known else None

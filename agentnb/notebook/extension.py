@@ -11,6 +11,8 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from agentnb.notebook.conversations import Conversations
+
 CELL_MAGICS = {
     "agent": ("agentnb.notebook.cells", "Ask an agent; `%%agent --help` shows the options."),
     "workflow": ("agentnb.notebook.workflow_cells", "Define a workflow, and run it; `%%workflow --help` shows the options."),
@@ -22,9 +24,10 @@ class Extension:
     """What ``%load_ext agentnb`` puts into one shell.
 
     Attributes:
-        session: Names the conversation of this kernel: it ends with the kernel, like the kernel's variables.
+        session: Names the conversations of this kernel: they end with the kernel, like its variables.
         cell_id: ID of the notebook cell that is being executed, or empty.
         agents: The agents that this kernel's cells have made, by their name.
+        conversations: Those that its cells take part in.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -32,6 +35,7 @@ class Extension:
         self.session = f"session_{uuid.uuid4().hex[:12]}"
         self.cell_id = ""
         self.agents: dict[str, Any] = {}
+        self.conversations = Conversations()
         self._executing = False
 
     @property
@@ -51,8 +55,8 @@ class Extension:
         self.shell.events.register("post_run_cell", self._after)
         self.shell.input_transformers_cleanup.append(self._transform)
         formatter = self.shell.display_formatter.formatters["text/html"]
-        for (module, name), show in _HTML.items():
-            formatter.for_type_by_name(module, name, show)
+        for (module, name), place in _HTML.items():
+            formatter.for_type_by_name(module, name, _shown_by(place))
         self.shell.set_hook("complete_command", self._complete, re_key="%agentnb")
         for name in CELL_MAGICS:
             self.shell.set_hook("complete_command", self._complete, re_key=f"%%{name}")
@@ -124,35 +128,24 @@ def interruptible(work: Callable[[], Any]) -> Any:
         raise interrupted from None
 
 
-def _result_html(result: Any) -> str:
-    from agentnb.notebook import html
-    from agentnb.notebook.formats import usage_line
+def _shown_by(place: str) -> Callable[[Any], str]:
+    """A function of another module, imported when it is first needed."""
 
-    line = usage_line(result.agent, result.usage, result.execution_time_ms)
-    return html.answer(result.text) + html.trace(result.status, line, list(result.trace))
+    def show(value: Any) -> str:
+        module, _, name = place.partition(":")
+        return str(getattr(import_module(f"agentnb.notebook.{module}"), name)(value))
 
-
-def _run_html(run: Any) -> str:
-    from agentnb.notebook import workflow_html
-
-    return workflow_html.of_run(run)
-
-
-def _workflow_html(workflow: Any) -> str:
-    from agentnb.notebook import workflow_html
-
-    return workflow_html.of_workflow(workflow)
-
-
-def _optimized_html(found: Any) -> str:
-    from agentnb.notebook.performance_magics import optimized_html
-
-    return optimized_html(found)
+    return show
 
 
 _HTML = {
-    ("agentnb.ports.optimizer", "Optimized"): _optimized_html,
-    ("agentnb.runtime.results", "AgentResult"): _result_html,
-    ("agentnb.runtime.workflow_results", "WorkflowRun"): _run_html,
-    ("agentnb.runtime.workflow", "Workflow"): _workflow_html,
+    ("agentnb.agents.trace", "Step"): "html:of_step",
+    ("agentnb.agents.trace", "Trace"): "html:of_trace",
+    ("agentnb.ports.optimizer", "Optimized"): "performance_magics:optimized_html",
+    ("agentnb.runtime.results", "AgentResult"): "html:of_result",
+    ("agentnb.runtime.workflow_results", "WorkflowRun"): "workflow_html:of_run",
+    ("agentnb.runtime.workflow", "Workflow"): "workflow_html:of_workflow",
+    ("agentnb.workflows.trace", "StepRecord"): "workflow_html:of_step",
+    ("agentnb.workflows.trace", "Steps"): "workflow_html:of_steps",
 }
+"""What shows which values as HTML."""

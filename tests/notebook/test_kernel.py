@@ -139,6 +139,36 @@ def test_a_cell_streams_binds_and_shows_its_trace(kernel: Kernel, tmp_path: Path
     assert "sunny in Rome" in kernel.run("print(answer.trace[1].output, answer.status)").text
 
 
+def test_values_show_themselves(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, call("lookup", city="Rome"), {"text": "It is sunny."})
+    kernel.run(TOOLS)
+    kernel.run("%%agent -m scripted:s.jsonl -t lookup -o answer\nWeather?")
+    kernel.run("flow = anb.Workflow('w')\n@flow.step\ndef one() -> int:\n    return 1\nrun = await flow.run()")
+
+    def shown(code: str) -> dict[str, str]:
+        [result] = kernel.run(code).of("execute_result")
+        return dict(result["data"])
+
+    trace, step = shown("answer.trace"), shown("answer.trace[1]")
+    assert "<step m1: model scripted:s.jsonl, completed" in trace["text/plain"].splitlines()[0]
+    assert "asks for lookup>" in trace["text/plain"].splitlines()[0]
+    assert "<step m1.t1: tool lookup, completed" in step["text/plain"]
+    assert "{'city': 'Rome'} → 'sunny in Rome'>" in step["text/plain"]
+    assert trace["text/html"].count('class="agentnb-step"') == 3
+    assert '<details class="agentnb-step" open>' in step["text/html"]
+    steps, record = shown("run.steps"), shown("run.steps['one']")
+    assert steps["text/plain"].startswith("<step one: tool, completed in ")
+    assert steps["text/html"].count('class="agentnb-step"') == 1
+    assert '<details class="agentnb-step" open>' in record["text/html"]
+    assert "<completed run exec_" in shown("anb.current().runs()")["text/plain"]
+    assert "agent.tool_called: exec_" in shown("anb.current().events(answer.id)")["text/plain"]
+    assert "READY, defined in notebook in" in shown("anb.current().agents.all()")["text/plain"]
+    assert "<model openvino:smollm2-135m" in shown("anb.current().models.catalog()")["text/plain"]
+    assert shown("flow.plan()")["text/plain"].startswith("w: 1 step in 1 phase")
+    assert shown("flow.spec")["text/plain"] == "WorkflowSpec(name='w', steps={'one': Step(tool='one')})"
+    assert shown("anb.Workflow('x').validate()")["text/plain"].startswith("[<error steps: ")
+
+
 def test_variables_go_into_the_prompt(kernel: Kernel, tmp_path: Path) -> None:
     script(tmp_path, {"text": "ok"})
     kernel.run("import pathlib, pandas\ncity = 'Rome'\ndf = pandas.DataFrame({'a': [1]})\nnote = pathlib.Path('note.txt')")
@@ -198,6 +228,28 @@ def test_cells_of_one_name_share_a_conversation(kernel: Kernel, tmp_path: Path) 
     assert kernel.run(contents).text == "['ONE', 'answer 2', 'two']"
     kernel.run("%%agent talk --fresh -o r\nalone", "c3")
     assert kernel.run(contents).text == "['alone']"
+
+
+def test_a_cell_without_a_name_begins_a_conversation_that_another_may_go_on_with(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, *({"text": f"answer {number}"} for number in range(9)))
+    contents = "[m['content'] for m in r.trace[0].input]"
+
+    def heard(line: str, text: str, cell: str = "") -> str:
+        assert kernel.run(f"%%agent -o r {line}\n{text}", cell).status == "ok"
+        return kernel.run(contents).text
+
+    first = kernel.run("%%agent --continue\nand then?", "c2")
+    assert "run the cell first that this one goes on with" in first.content["evalue"]
+    assert heard("-m scripted:s.jsonl", "one", "c1") == "['one']"
+    assert heard("-m scripted:s.jsonl", "one", "c1") == "['one']"
+    assert heard("--continue", "and then?", "c2") == "['one', 'answer 1', 'and then?']"
+    assert heard("-m scripted:s.jsonl", "else", "c3") == "['else']"
+    assert heard("--continue", "why?", "c2") == "['one', 'answer 1', 'why?']"
+    assert heard("-m scripted:s.jsonl", "ONE", "c1") == "['ONE']"
+    assert heard("--continue", "why?", "c2") == "['ONE', 'answer 5', 'why?']"
+    assert heard("talk -m scripted:s.jsonl", "hello") == "['hello']"
+    assert heard("--continue", "hello?") == "['hello', 'answer 7', 'hello?']"
+    assert "not allowed with argument" in kernel.run("%%agent --continue --fresh\nhi").content["evalue"]
 
 
 def test_the_stop_button_cancels(kernel: Kernel, tmp_path: Path) -> None:

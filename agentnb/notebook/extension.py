@@ -14,10 +14,10 @@ from typing import Any
 from agentnb.notebook.conversations import Conversations
 
 CELL_MAGICS = {
-    "agent": ("agentnb.notebook.cells", "Ask an agent; `%%agent --help` shows the options."),
-    "workflow": ("agentnb.notebook.workflow_cells", "Define a workflow, and run it; `%%workflow --help` shows the options."),
+    "agent": ("agentnb.notebook.cells", "agentnb.notebook.arguments"),
+    "workflow": ("agentnb.notebook.workflow_cells", "agentnb.notebook.workflow_arguments"),
 }
-"""The module that runs each cell, and what `?` shows of it."""
+"""The module that runs each cell, and the one that has the parser of its first line."""
 
 
 class Extension:
@@ -37,6 +37,7 @@ class Extension:
         self.agents: dict[str, Any] = {}
         self.conversations = Conversations()
         self._executing = False
+        self._matcher = self._completing()
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -49,17 +50,15 @@ class Extension:
 
     def install(self) -> None:
         for name in CELL_MAGICS:
-            self.shell.register_magic_function(self._blocking(name), "cell", name)
-        self.shell.register_magic_function(self._line, "line", "agentnb")
+            self.shell.register_magic_function(self._cell_magic(name), "cell", name)
+        self.shell.register_magic_function(self._line_magic(), "line", "agentnb")
         self.shell.events.register("pre_run_cell", self._before)
         self.shell.events.register("post_run_cell", self._after)
         self.shell.input_transformers_cleanup.append(self._transform)
         formatter = self.shell.display_formatter.formatters["text/html"]
         for (module, name), place in _HTML.items():
             formatter.for_type_by_name(module, name, _shown_by(place))
-        self.shell.set_hook("complete_command", self._complete, re_key="%agentnb")
-        for name in CELL_MAGICS:
-            self.shell.set_hook("complete_command", self._complete, re_key=f"%%{name}")
+        self.shell.Completer.custom_matchers.append(self._matcher)
 
     def remove(self) -> None:
         for name in CELL_MAGICS:
@@ -68,24 +67,25 @@ class Extension:
         self.shell.events.unregister("pre_run_cell", self._before)
         self.shell.events.unregister("post_run_cell", self._after)
         self.shell.input_transformers_cleanup.remove(self._transform)
+        self.shell.Completer.custom_matchers.remove(self._matcher)
 
     async def run(self, magic: str, line: str, cell: str) -> Any:
         """Run a cell on the kernel's own loop: it streams, widgets answer meanwhile, the stop button cancels it."""
         return await import_module(CELL_MAGICS[magic][0]).run_awaited(self, line, cell)
 
-    def _blocking(self, name: str) -> Any:
+    def _cell_magic(self, name: str) -> Any:
+        module, arguments = CELL_MAGICS[name]
+
         def magic(line: str, cell: str) -> Any:
-            return interruptible(partial(import_module(CELL_MAGICS[name][0]).run_blocking, self, line, cell))
+            return interruptible(partial(import_module(module).run_blocking, self, line, cell))
 
-        magic.__name__ = name
-        magic.__doc__ = CELL_MAGICS[name][1]
-        return magic
+        return _documented(magic, f"%%{name}", lambda: str(import_module(arguments).parser().format_help()))
 
-    def _line(self, line: str) -> Any:
-        """Look at runs, agents and models; `%agentnb help` shows the commands."""
-        from agentnb.notebook import magics
+    def _line_magic(self) -> Any:
+        def magic(line: str) -> Any:
+            return interruptible(partial(import_module("agentnb.notebook.magics").run, self, line))
 
-        return interruptible(partial(magics.run, self, line))
+        return _documented(magic, "%agentnb", lambda: str(import_module("agentnb.notebook.magics").HELP))
 
     def _before(self, info: Any) -> None:
         self.cell_id = getattr(info, "cell_id", None) or ""
@@ -111,11 +111,24 @@ class Extension:
 
         return getattr(self.shell, "kernel", None) is not None and bool(self.shell.autoawait) and self.shell.loop_runner is _asyncio_runner
 
-    def _complete(self, _shell: Any, event: Any) -> list[str]:
-        from agentnb.notebook import completion
+    def _completing(self) -> Any:
+        """IPython's matcher: where it knows something, nothing else is offered."""
+        from IPython.core.completer import SimpleCompletion, context_matcher
 
-        line: str = event.line
-        return completion.candidates(line, self.shell.user_ns)
+        def match(context: Any) -> dict[str, Any]:
+            from agentnb.notebook import completion
+
+            begun, names = completion.matched(self, context.full_text, context.cursor_line, context.cursor_position)
+            return {"completions": [SimpleCompletion(name) for name in names], "matched_fragment": begun, "suppress": True, "ordered": True}
+
+        return context_matcher(identifier="agentnb")(match)
+
+
+def _documented(magic: Any, name: str, text: Callable[[], str]) -> Any:
+    """The magic, of which ``?`` shows the text; that is made when somebody asks."""
+    magic.__doc__ = f"{name}? shows what it can do."
+    magic.getdoc = text
+    return magic
 
 
 def interruptible(work: Callable[[], Any]) -> Any:

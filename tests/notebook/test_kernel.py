@@ -400,16 +400,109 @@ def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
     assert missed.content["ename"] == "CassetteMiss"
 
 
-def test_completion(kernel: Kernel) -> None:
-    def complete(code: str) -> list[str]:
-        kernel.client.complete(code, len(code))
-        while True:
-            reply = kernel.client.get_shell_msg(timeout=10)
-            if reply["msg_type"] == "complete_reply":
-                return list(reply["content"]["matches"])
+@pytest.mark.parametrize(
+    ("code", "offered"),
+    [
+        ("%agentnb re", ["replay", "report", "rerun", "resume"]),
+        ("x = %agentnb sh", ["show"]),
+        ("%agentnb runs co", ["completed"]),
+        ("%agentnb show la", ["last"]),
+        ("%agentnb models ", ["pull"]),
+        ("%agentnb doctor ", ["--hardware"]),
+        ("%agentnb agents TE", ["TEXT_PROCESSING"]),
+        ("%agentnb rerun last --from ", ["first", "second"]),
+        ("%agentnb optimize --c", ["--calibration"]),
+        ("%%agent --max-", ["--max-steps", "--max-tokens"]),
+        ("%%agent gu", ["guide"]),
+        ("%%agent hel", ["helper"]),
+        ("%%agent -m openvino:smo", ["openvino:smollm2-135m"]),
+        ("%%agent -t ", ["lookup", "send"]),
+        ("%%agent -t lookup,se", ["send"]),
+        ("%%agent --schema ", ["City"]),
+        ("%%agent -c doc", ["document"]),
+        ("%%agent --replay s.", ["s.jsonl"]),
+        ("%%agent\nSay {docu", ["document"]),
+        ("%%workflow ", ["flow", "--help", "--run", "--input", "--output", "--rerun", "--from", "--record", "--replay", "--background"]),
+        ("%%workflow flow --from ", ["first", "second"]),
+        ("%%workflow flow -i ", ["city="]),
+    ],
+)
+def test_completion(shared: Kernel, code: str, offered: list[str]) -> None:
+    shared.client.complete(code, len(code))
+    while (reply := shared.client.get_shell_msg(timeout=10))["msg_type"] != "complete_reply":
+        pass
+    assert reply["content"]["matches"] == offered
 
-    assert "replay" in complete("%agentnb re")
-    assert any("--background" in match for match in complete("%%agent --back"))
+
+@pytest.mark.parametrize(("magic", "said"), [("%%agent", "--continue"), ("%%workflow", "--rerun RUN"), ("%agentnb", "replay RUN [--live]")])
+def test_a_question_mark_shows_the_help(shared: Kernel, magic: str, said: str) -> None:
+    [page] = shared.run(f"{magic}?").content["payload"]
+    assert said in page["data"]["text/plain"]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel with something of everything, for tests that change nothing in it."""
+    folder = tmp_path_factory.mktemp("shared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGENTNB_STORE", str(folder / "store"))
+        patch.chdir(folder)
+        patch.setenv("AGENTNB_MODEL", "scripted:s.jsonl")
+        script(folder, *({"text": "one"} for _ in range(9)))
+        made = Kernel(folder)
+    made.run(f"%load_ext agentnb\n{TOOLS}\nimport pydantic\nclass City(pydantic.BaseModel):\n    name: str")
+    made.run("helper, document = anb.Agent('helper'), 'text'")
+    made.run("%%agent guide -m scripted:s.jsonl\nhi")
+    steps = "{first: {tool: lookup, input: {city: '${inputs.city}'}}, second: {tool: lookup, input: {city: x}}}"
+    assert made.run(f"%%workflow flow --run -i city=x\ninputs: {{city: {{type: string}}}}\nsteps: {steps}").status == "ok"
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("%%agent --modle x\nhi", "there is no option --modle; did you mean --model? %%agent --help shows the options"),
+        (
+            "%%agent -m scripted:s.jsonl How are you?",
+            "'are you?' is too much: a value with spaces goes in quotes; what the cell is to do goes",
+        ),
+        ("%%agent -m scripted:s.jsonl\n\n  ", "the cell is empty: write below its first line what the agent is to do"),
+        ("%%agent -t lokup\nhi", "there is no function of that name in the notebook; did you mean lookup?"),
+        ("%%agent -t anb\nhi", "-t anb: that is a module, no function"),
+        ("%%agent --schema send\nhi", "--schema send: that is a function: give a pydantic model"),
+        ("%%agent --schema Citty\nhi", "did you mean City?"),
+        ("%%agent -c docment\nhi", "did you mean document?"),
+        ("%agentnb shwo", "there is no such command; did you mean show?"),
+        ("%agentnb sql", "write a query, such as %agentnb sql SELECT"),
+        ("%agentnb stale folw last", "did you mean flow?"),
+        ("%%workflow flow --rnu\nsteps: {}", "there is no option --rnu; did you mean --run?"),
+        ("%%workflow", "the cell is empty: write the workflow's steps below its first line"),
+        (
+            "%%workflow send\nsteps: {a: {tool: send, input: {to: x}}}",
+            "send is a function of this notebook, which the workflow would replace",
+        ),
+        ("%%workflow w\nhello world", "line 2: the document must be a mapping"),
+        ("%%workflow w\n- a\n- b", "line 2: the document must be a mapping"),
+        ("%%workflow w\n@wf.step\ndef one() -> int\n    return 1", "line 3 is no Python: expected ':': def one() -> int"),
+    ],
+)
+def test_an_error_names_place_and_mend(shared: Kernel, cell: str, message: str) -> None:
+    reply = shared.run(cell)
+    assert reply.status == "error"
+    assert message in "\n".join(reply.content["traceback"])
+    assert "/agentnb/" not in "\n".join(reply.content["traceback"])
+
+
+def test_a_new_agent_that_is_called_like_another_is_noted(shared: Kernel) -> None:
+    assert "gudie is a new agent, with no instructions or tools; did you mean guide?" in shared.run("%%agent gudie\nhi").text
+
+
+def test_help_of_one_command(shared: Kernel) -> None:
+    for code in ("%agentnb help show", "%agentnb show --help"):
+        assert shared.run(code).text.startswith("%agentnb show [RUN]")
+        assert shared.run(code).text.count("\n") == 1
+    assert "%agentnb replay RUN" in shared.run("%agentnb --help").text
 
 
 def test_a_whole_notebook_from_a_cassette(tmp_path: Path, own_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

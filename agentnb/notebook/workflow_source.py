@@ -82,7 +82,7 @@ def known_workflow(extension: Extension, name: str) -> Workflow:
             "%%workflow: the cell is empty: write the workflow's steps below its first line, or name a workflow that is there"
         )
     near = did_you_mean(name, [known for known, item in extension.shell.user_ns.items() if isinstance(item, Workflow)])
-    mend = near or ": run the %%workflow cell that defines it first"
+    mend = near or ": write its steps in a %%workflow cell"
     raise UnknownName(f"{name}: there is neither a workflow of that name in the notebook nor a file{mend}")
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agentnb.ports.model import Usage
-from agentnb.ports.store import Event, now
+from agentnb.ports.store import Event, brief, now
+from agentnb.secrets import redact
 
 Kind = Literal["model", "tool", "approval"]
 
@@ -37,6 +38,27 @@ class Step:
     error: str = ""
     replayed: bool = False
     input_hash: str = ""
+
+    def __repr__(self) -> str:
+        said = self.error or self._said()
+        spent = f" in {self.duration_ms:.0f} ms" if self.duration_ms else ""
+        return f"<step {self.id}: {self.kind} {self.name}, {self.status}{spent}{f': {redact(said)}' if said else ''}>"
+
+    def _said(self) -> str:
+        if self.kind != "model":
+            return " → ".join(brief(value) for value in (self.input, self.output) if value is not None)
+        answer = self.output if isinstance(self.output, Mapping) else {}
+        calls = ", ".join(str(call["name"]) for call in answer.get("tool_calls") or ())
+        return f"asks for {calls}" if calls else brief(answer["text"]) if answer.get("text") else ""
+
+
+class Trace(tuple[Step, ...]):
+    """The steps of one execution, in the order in which they began; a notebook shows them as a table with bars."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "<no steps>"
 
 
 @dataclass(frozen=True, slots=True)

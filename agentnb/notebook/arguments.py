@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from keyword import iskeyword
 from pathlib import Path
@@ -17,7 +18,18 @@ class CellParser(argparse.ArgumentParser):
     """argparse that raises instead of ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigurationError(f"{self.prog}: {message}. {self.prog} --help shows the options")
+        end = "" if message.endswith("?") else "."
+        raise ConfigurationError(f"{self.prog}: {message}{end} {self.prog} --help shows the options")
+
+    @property
+    def names(self) -> list[str]:
+        """The options, as ``--model``."""
+        return [text for action in self._actions for text in action.option_strings if text.startswith("--")]
+
+    def asked_by(self, word: str) -> str:
+        """The name of the value that has to follow an option; empty where none does."""
+        action = self._option_string_actions.get(word)
+        return action.dest if action is not None and action.nargs != 0 else ""
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise _HelpShown
@@ -39,6 +51,7 @@ class AgentArguments:
     instructions: str | None
     context: tuple[str, ...]
     session: str | None
+    continues: bool
     fresh: bool
     record: Path | None
     replay: Path | None
@@ -71,7 +84,8 @@ def parser() -> CellParser:
         "name",
         nargs="?",
         default="",
-        help="agent: a variable, a name of this notebook's cells, or an ID (AGENT-…); cells of one name share a conversation",
+        help="agent: a variable, a name of this notebook's cells, or an ID (AGENT-…); cells of one name share a conversation, "
+        "a cell without a name begins a new one",
     )
     options.add_argument("-m", "--model", help="provider:model, such as openvino:smollm2-135m")
     options.add_argument("-t", "--tools", default="", help="functions that the model may call, by name, with commas between")
@@ -79,8 +93,15 @@ def parser() -> CellParser:
     options.add_argument("--schema", help="pydantic model that the answer must fit")
     options.add_argument("--instructions", help="system prompt")
     options.add_argument("-c", "--context", default="", help="variables or files to put before the prompt, with commas between")
-    options.add_argument("--session", help="conversation that outlives the kernel")
-    options.add_argument("--fresh", action="store_true", help="neither read nor write the conversation")
+    conversation = options.add_mutually_exclusive_group()
+    conversation.add_argument(
+        "--continue",
+        dest="continues",
+        action="store_true",
+        help="go on with the most recent conversation of this notebook, and with its agent; run again, the cell stays in its conversation",
+    )
+    conversation.add_argument("--session", help="conversation that outlives the kernel")
+    conversation.add_argument("--fresh", action="store_true", help="neither read nor write a conversation")
     options.add_argument("--record", type=Path, help="cassette file to record the model's answers to")
     options.add_argument("--replay", type=Path, help="cassette file to answer from, without a model")
     options.add_argument("--max-steps", type=int, help="model calls that it may take")
@@ -120,9 +141,12 @@ def parsed(options: CellParser, line: str, said: Callable[[str], str] = str) -> 
         ConfigurationError: The line can't be understood.
     """
     try:
-        return vars(options.parse_args([said(word) for word in words(line, options.prog)]))
+        found, left = options.parse_known_args([said(word) for word in words(line, options.prog)])
     except _HelpShown:
         return None
+    if left:
+        options.error(_about(left, options))
+    return vars(found)
 
 
 def parsed_cell(options: CellParser, line: str, said: Callable[[str], str] = str) -> dict[str, Any] | None:
@@ -138,8 +162,25 @@ def parsed_cell(options: CellParser, line: str, said: Callable[[str], str] = str
         raise ConfigurationError(f"{options.prog}: --record and --replay exclude each other: record first, then replay")
     variable = found["variable"]
     if variable and (not variable.isidentifier() or iskeyword(variable)):
-        raise ConfigurationError(f"{options.prog}: -o {variable!r}: that is no name for a variable")
+        raise ConfigurationError(
+            f"{options.prog}: -o {variable!r}: that is no name for a variable: use letters, digits and _, and no keyword"
+        )
     return found
+
+
+def _about(left: list[str], options: CellParser) -> str:
+    """What is to be said of words that the options don't take."""
+    unknown = next((word.partition("=")[0] for word in left if word.startswith("-")), None)
+    if unknown is not None:
+        return f"there is no option {unknown}{did_you_mean(unknown, options.names)}"
+    below = "; what the cell is to do goes below its first line" if options.prog.startswith("%%") else ""
+    return f"{' '.join(left)!r} is too much: a value with spaces goes in quotes{below}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean --model?``, or nothing where no name is like the word."""
+    near = difflib.get_close_matches(word, [name for name in known if not name.startswith("_")], n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def words(line: str, magic: str) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from agentnb.agents.content import as_prompt
 from agentnb.agents.identity import AGENT_ID
 from agentnb.agents.tools import Tool, as_tool
 from agentnb.errors import AgentNBError, ConfigurationError, UnknownName
-from agentnb.notebook.arguments import AgentArguments, parse
+from agentnb.notebook.arguments import AgentArguments, did_you_mean, parse
 from agentnb.notebook.interpolation import interpolate
 from agentnb.notebook.questions import Questions
 from agentnb.notebook.view import NotebookView, TerminalView, View
@@ -120,8 +122,9 @@ def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
     for note in notes:
         print(note, file=sys.stderr)  # noqa: T201
     parts = [as_prompt(_context(name, namespace)) for name in arguments.context]
-    agent = _agent(extension, arguments)
-    session = "" if arguments.fresh else arguments.session or f"{extension.session}:{agent.name}"
+    if not prompt.strip() and not parts:
+        raise ConfigurationError("%%agent: the cell is empty: write below its first line what the agent is to do")
+    agent, session = _agent_and_session(extension, arguments)
     source = f"%%agent {line}\n{text}".rstrip("\n")
     return _Cell(agent, "\n\n".join([*parts, prompt.strip()]), source, session, extension.cell_id, arguments)
 
@@ -132,14 +135,30 @@ def _context(name: str, namespace: dict[str, Any]) -> Any:
     with suppress(OSError):
         if Path(name).is_file():
             return Path(name)
-    raise UnknownName(f"-c {name}: there is neither a variable nor a file of that name")
+    raise UnknownName(f"-c {name}: there is neither a variable nor a file of that name{did_you_mean(name, namespace)}")
 
 
-def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
-    """The agent that the line means: one of the notebook, one of the store, or a new one, with the line's changes."""
+def _agent_and_session(extension: Extension, arguments: AgentArguments) -> tuple[Agent, str]:
+    """Who answers, and in which conversation: that of the agent's name, a new one without a name, or one that the cell goes on with."""
+    cell, conversations = extension.cell_id, extension.conversations
+    if arguments.continues and not arguments.name:
+        found = conversations.go_on(cell)
+        return _agent(extension, arguments, found.agent), found.session
+    known = known_agent(extension, arguments.name) if arguments.name else None
+    if known is None and arguments.name and not arguments.changes:
+        _note_near_agent(extension, arguments.name)
+    agent = _agent(extension, arguments, known)
+    if arguments.fresh:
+        return agent, ""
+    session = arguments.session or f"{extension.session}:{agent.name if arguments.name else uuid.uuid4().hex}"
+    conversations.begin(cell, agent, session)
+    return agent, session
+
+
+def _agent(extension: Extension, arguments: AgentArguments, known: Agent | None) -> Agent:
+    """The agent that is known already, or a new one, with the line's changes."""
     namespace = extension.namespace
     name = arguments.name or DEFAULT_NAME
-    known = known_agent(extension, name) if arguments.name else None
     if known is not None and not arguments.changes:
         return known
     spec = known.spec if known else None
@@ -160,6 +179,13 @@ def _agent(extension: Extension, arguments: AgentArguments) -> Agent:
     return agent
 
 
+def _note_near_agent(extension: Extension, name: str) -> None:
+    own = [*extension.agents, *(key for key, value in extension.namespace.items() if isinstance(value, Agent))]
+    near = did_you_mean(name, own)
+    if near:
+        print(f"{name} is a new agent, with no instructions or tools{near}", file=sys.stderr)  # noqa: T201
+
+
 def known_agent(extension: Extension, name: str) -> Agent | None:
     """The agent of a variable, of this kernel's cells, or, by its ID only, of the store: what else is in there changes no notebook."""
     namespace = extension.namespace
@@ -177,15 +203,22 @@ def _tool(name: str, namespace: dict[str, Any]) -> Tool:
         return as_tool(value)
     if name in plugins.table("agentnb.tools"):
         return as_tool(plugins.load("agentnb.tools", name))
+    if name in namespace:
+        raise ConfigurationError(f"-t {name}: that is a {type(value).__name__}, no function: a tool is a function with annotations")
+    near = did_you_mean(name, [known for known, item in namespace.items() if callable(item)])
     own = sorted(known for known, item in namespace.items() if isinstance(item, Tool))
-    raise UnknownName(f"-t {name}: there is no function of that name in the notebook; tools that are there: {', '.join(own) or 'none'}")
+    there = near or f"; tools that are there: {', '.join(own) or 'none'}"
+    raise UnknownName(f"-t {name}: there is no function of that name in the notebook{there}")
 
 
 def _schema(name: str | None, namespace: dict[str, Any]) -> Any:
     if name is None:
         return None
     if name not in namespace:
-        raise UnknownName(f"--schema {name}: there is no such class in the notebook: run the cell that defines it first")
+        near = did_you_mean(name, [known for known, item in namespace.items() if isinstance(item, type)])
+        raise UnknownName(f"--schema {name}: there is no such class in the notebook{near or ': run the cell that defines it first'}")
+    if inspect.isroutine(namespace[name]) or isinstance(namespace[name], Tool):
+        raise ConfigurationError(f"--schema {name}: that is a function: give a pydantic model, or a type; functions go to -t")
     return namespace[name]
 
 

@@ -1,74 +1,187 @@
-"""Tab completion of ``%agentnb``, ``%%agent`` and ``%%workflow`` lines."""
+"""Tab completion of ``%agentnb``, ``%%agent`` and ``%%workflow`` lines, and of ``{variables}`` in a prompt."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
 from agentnb.notebook.arguments import CellParser
 
-_TAKES_RUN = {"show", "replay", "resume", "cancel", "graph", "rerun", "diff", "report"}
+if TYPE_CHECKING:
+    from agentnb.notebook.extension import Extension
+
+_OWN = re.compile(r"(?:%%(?:agent|workflow)|.*%agentnb)\s")
+_VARIABLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)?$")
+_LISTS = ("tools", "context")
+_FILES = 50
+"""Files of a folder that are offered."""
+
+Names = Callable[[], Iterable[str]]
 
 
-def candidates(line: str, namespace: dict[str, object] | None = None) -> list[str]:
-    """What may follow in this line; ``namespace`` holds the notebook's variables."""
-    from agentnb.notebook.magics import COMMANDS
+def matched(extension: Extension, text: str, row: int, column: int) -> tuple[str, list[str]]:
+    """What the word at the cursor may become.
 
-    words = line.split()
-    begun = "" if line.endswith(" ") else words[-1]
-    if line.startswith("%%agent"):
-        return _agent(words, begun)
-    if line.startswith("%%workflow"):
-        return _workflow(words, begun, namespace or {})
-    if len(words) > 1 and words[1] in ("optimize", "benchmark"):
-        return _performance(words[1])
-    if len(words) > 1 and words[1] == "stale":
-        return [*_workflows(namespace or {}), *_runs("workflow")]
-    if len(words) > 1 and words[1] in _TAKES_RUN:
-        return _runs("")
-    return sorted(COMMANDS)
+    Args:
+        extension: Knows the notebook's names.
+        text: The cell.
+        row: Line of the cursor in it, from 0.
+        column: Place of the cursor in the line.
+
+    Returns:
+        The part of the word that is there, and what may stand in its place.
+    """
+    before = text.split("\n")[row][:column]
+    if row and text.startswith("%%agent"):
+        place = _VARIABLE.search(before)
+        return _like(place[1] or "", _variables(extension)) if place else ("", [])
+    if not _OWN.match(before):
+        return "", []
+    if before.startswith("%%"):
+        magic, *words = before.split()
+    else:
+        magic, *words = before[before.rindex("%agentnb") :].split()
+    begun = words.pop() if words and not before[-1].isspace() else ""
+    names = {"%%agent": _agent, "%%workflow": _workflow, "%agentnb": _command}[magic]
+    return _like(*names(extension, words, begun))
 
 
-def _performance(command: str) -> list[str]:
-    from agentnb.notebook.performance_magics import benchmark_parser, optimize_parser
-
-    return _options(optimize_parser() if command == "optimize" else benchmark_parser())
+def _like(begun: str, names: Iterable[str]) -> tuple[str, list[str]]:
+    return begun, [name for name in dict.fromkeys(names) if name.startswith(begun)]
 
 
-def _agent(words: list[str], begun: str) -> list[str]:
+def _agent(extension: Extension, words: list[str], begun: str) -> tuple[str, Iterable[str]]:
     from agentnb.notebook.arguments import parser
-    from agentnb.runtime.runtime import current
 
-    if words[-2:][0] in ("-m", "--model") or (words[-1] in ("-m", "--model") and not begun):
-        return [info.name for info in current().models.catalog()]
-    return [*_options(parser()), *(agent.name for agent in current().agents.all())]
+    values: dict[str, Names] = {
+        "model": _models,
+        "tools": lambda: _functions(extension),
+        "context": lambda: [*_variables(extension), *_files(begun.rpartition(",")[2])],
+        "schema": lambda: _instances(extension, type),
+        "record": lambda: _files(begun),
+        "replay": lambda: _files(begun),
+    }
+    return _line(parser(), words, begun, values, lambda: _agents(extension))
 
 
-def _workflow(words: list[str], begun: str, namespace: dict[str, object]) -> list[str]:
+def _workflow(extension: Extension, words: list[str], begun: str) -> tuple[str, Iterable[str]]:
     from agentnb.notebook.workflow_arguments import parser
 
-    before = words[-1] if not begun else words[-2]
-    if before == "--rerun":
-        return ["last", *_runs("workflow")]
-    found = next((namespace[word] for word in words[1:] if word in _workflows(namespace)), None)
-    if before == "--from" and found is not None:
-        return _steps(found)
-    return [*_options(parser()), *_workflows(namespace)]
+    known = next((extension.namespace[word] for word in words if word in _workflows(extension)), None)
+    values: dict[str, Names] = {
+        "inputs": lambda: [f"{name}=" for name in (known.to_dict().get("inputs") or {})] if known is not None else (),
+        "rerun": lambda: _runs("workflow"),
+        "start": lambda: _steps(known.to_dict()) if known is not None else (),
+        "record": lambda: _files(begun),
+        "replay": lambda: _files(begun),
+    }
+    return _line(parser(), words, begun, values, lambda: _workflows(extension))
 
 
-def _options(parser: CellParser) -> list[str]:
-    return [text for action in parser._actions for text in action.option_strings if text.startswith("--")]
+def _command(extension: Extension, words: list[str], begun: str) -> tuple[str, Iterable[str]]:
+    from agentnb.notebook.magics import COMMANDS
+
+    if not words:
+        return begun, sorted(COMMANDS)
+    command, *given = words
+    if command in ("optimize", "benchmark"):
+        from agentnb.notebook.performance_magics import benchmark_parser, optimize_parser
+
+        return _line(optimize_parser() if command == "optimize" else benchmark_parser(), given, begun, {}, lambda: ())
+    if command == "rerun":
+        from agentnb.notebook.workflow_magics import rerun_parser
+
+        return _line(rerun_parser(), given, begun, {"start": lambda: _steps_of_run(given[0])}, lambda: _runs("workflow"))
+    return begun, _after(extension, command, given)
 
 
-def _workflows(namespace: dict[str, object]) -> list[str]:
+def _after(extension: Extension, command: str, given: list[str]) -> Iterable[str]:
+    """What may follow a command that has no options of its own."""
+    from agentnb.agents.capabilities import BUILT_IN
+    from agentnb.notebook.magics import COMMANDS
+    from agentnb.ports.store import Status
+
+    if command in ("graph", "report", "diff") or (command == "stale" and given):
+        return _runs("workflow")
+    table: dict[str, Names] = {
+        "help": lambda: sorted(COMMANDS),
+        "agents": lambda: BUILT_IN,
+        "runs": lambda: get_args(Status),
+        "models": lambda: [name for name in _models() if name.startswith("openvino:")] if given else ["pull"],
+        "sql": lambda: ("SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "runs", "steps", "events", "agents", "turns", "signals"),
+        "doctor": lambda: ["--hardware"],
+        "stale": lambda: _workflows(extension),
+        "show": lambda: _runs(""),
+        "resume": lambda: _runs(""),
+        "cancel": lambda: _runs(""),
+        "replay": lambda: ["--live", *_runs("agent")],
+    }
+    return table.get(command, tuple)()
+
+
+def _line(options: CellParser, words: list[str], begun: str, values: Mapping[str, Names], names: Names) -> tuple[str, Iterable[str]]:
+    """What may follow in a line of options: the values of the option before, by its name in ``values``; else names and options."""
+    asked = options.asked_by(words[-1]) if words else ""
+    if asked:
+        return begun.rpartition(",")[2] if asked in _LISTS else begun, values.get(asked, tuple)()
+    return begun, [*names(), *options.names]
+
+
+def _variables(extension: Extension) -> list[str]:
+    hidden = extension.shell.user_ns_hidden
+    return [name for name in extension.namespace if not name.startswith("_") and name not in hidden]
+
+
+def _instances(extension: Extension, kind: type) -> list[str]:
+    return [name for name in _variables(extension) if isinstance(extension.namespace[name], kind)]
+
+
+def _functions(extension: Extension) -> list[str]:
+    from agentnb import plugins
+    from agentnb.agents.tools import Tool
+
+    values = ((name, extension.namespace[name]) for name in _variables(extension))
+    own = [name for name, value in values if isinstance(value, Tool) or (callable(value) and not isinstance(value, type))]
+    return [*own, *plugins.table("agentnb.tools")]
+
+
+def _agents(extension: Extension) -> list[str]:
+    from agentnb.runtime.agent import Agent
+
+    return [*_instances(extension, Agent), *extension.agents]
+
+
+def _workflows(extension: Extension) -> list[str]:
     from agentnb.runtime.workflow import Workflow
 
-    return [name for name, value in namespace.items() if isinstance(value, Workflow) and not name.startswith("_")]
+    return _instances(extension, Workflow)
 
 
-def _steps(workflow: object) -> list[str]:
-    data = workflow.to_dict() if hasattr(workflow, "to_dict") else {}
-    return list(data.get("steps") or data.get("states") or ())
+def _steps(document: Mapping[str, Any]) -> list[str]:
+    return list(document.get("steps") or document.get("states") or ())
+
+
+def _steps_of_run(run: str) -> list[str]:
+    from agentnb.notebook.workflow_magics import run_named
+
+    return _steps(run_named(run).spec.to_dict())
+
+
+def _models() -> list[str]:
+    from agentnb.runtime.runtime import current
+
+    return [info.name for info in current().models.catalog()]
 
 
 def _runs(kind: str) -> list[str]:
     from agentnb.runtime.runtime import current
 
-    return [run.id for run in current().runs(kind=kind, limit=20)]
+    return ["last", *(run.id for run in current().runs(kind=kind, limit=20))]
+
+
+def _files(begun: str) -> list[str]:
+    folder = begun.rpartition("/")[0] + "/" if "/" in begun else ""
+    return [f"{folder}{file.name}{'/' if file.is_dir() else ''}" for file in islice(sorted(Path(folder or ".").glob("[!.]*")), _FILES)]

@@ -11,20 +11,23 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from agentnb.notebook.conversations import Conversations
+
 CELL_MAGICS = {
-    "agent": ("agentnb.notebook.cells", "Ask an agent; `%%agent --help` shows the options."),
-    "workflow": ("agentnb.notebook.workflow_cells", "Define a workflow, and run it; `%%workflow --help` shows the options."),
+    "agent": ("agentnb.notebook.cells", "agentnb.notebook.arguments"),
+    "workflow": ("agentnb.notebook.workflow_cells", "agentnb.notebook.workflow_arguments"),
 }
-"""The module that runs each cell, and what `?` shows of it."""
+"""The module that runs each cell, and the one that has the parser of its first line."""
 
 
 class Extension:
     """What ``%load_ext agentnb`` puts into one shell.
 
     Attributes:
-        session: Names the conversation of this kernel: it ends with the kernel, like the kernel's variables.
+        session: Names the conversations of this kernel: they end with the kernel, like its variables.
         cell_id: ID of the notebook cell that is being executed, or empty.
         agents: The agents that this kernel's cells have made, by their name.
+        conversations: Those that its cells take part in.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -32,7 +35,9 @@ class Extension:
         self.session = f"session_{uuid.uuid4().hex[:12]}"
         self.cell_id = ""
         self.agents: dict[str, Any] = {}
+        self.conversations = Conversations()
         self._executing = False
+        self._matcher = self._completing()
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -45,18 +50,16 @@ class Extension:
 
     def install(self) -> None:
         for name in CELL_MAGICS:
-            self.shell.register_magic_function(self._blocking(name), "cell", name)
-        self.shell.register_magic_function(self._line, "line", "agentnb")
+            self.shell.register_magic_function(self._cell_magic(name), "cell", name)
+        self.shell.register_magic_function(self._line_magic(), "line", "agentnb")
         self.shell.events.register("pre_run_cell", self._before)
         self.shell.events.register("post_run_cell", self._after)
         self.shell.input_transformers_cleanup.append(self._transform)
         formatters = self.shell.display_formatter.formatters
-        for (module, name), show in _HTML.items():
-            formatters["text/html"].for_type_by_name(module, name, show)
+        for (module, name), place in _HTML.items():
+            formatters["text/html"].for_type_by_name(module, name, _shown_by(place))
         formatters["text/plain"].for_type_by_name("agentnb.ports.benchmark", "Measured", _measured_text)
-        self.shell.set_hook("complete_command", self._complete, re_key="%agentnb")
-        for name in CELL_MAGICS:
-            self.shell.set_hook("complete_command", self._complete, re_key=f"%%{name}")
+        self.shell.Completer.custom_matchers.append(self._matcher)
 
     def remove(self) -> None:
         for name in CELL_MAGICS:
@@ -65,24 +68,25 @@ class Extension:
         self.shell.events.unregister("pre_run_cell", self._before)
         self.shell.events.unregister("post_run_cell", self._after)
         self.shell.input_transformers_cleanup.remove(self._transform)
+        self.shell.Completer.custom_matchers.remove(self._matcher)
 
     async def run(self, magic: str, line: str, cell: str) -> Any:
         """Run a cell on the kernel's own loop: it streams, widgets answer meanwhile, the stop button cancels it."""
         return await import_module(CELL_MAGICS[magic][0]).run_awaited(self, line, cell)
 
-    def _blocking(self, name: str) -> Any:
+    def _cell_magic(self, name: str) -> Any:
+        module, arguments = CELL_MAGICS[name]
+
         def magic(line: str, cell: str) -> Any:
-            return interruptible(partial(import_module(CELL_MAGICS[name][0]).run_blocking, self, line, cell))
+            return interruptible(partial(import_module(module).run_blocking, self, line, cell))
 
-        magic.__name__ = name
-        magic.__doc__ = CELL_MAGICS[name][1]
-        return magic
+        return _documented(magic, f"%%{name}", lambda: str(import_module(arguments).parser().format_help()))
 
-    def _line(self, line: str) -> Any:
-        """Look at runs, agents and models; `%agentnb help` shows the commands."""
-        from agentnb.notebook import magics
+    def _line_magic(self) -> Any:
+        def magic(line: str) -> Any:
+            return interruptible(partial(import_module("agentnb.notebook.magics").run, self, line))
 
-        return interruptible(partial(magics.run, self, line))
+        return _documented(magic, "%agentnb", lambda: str(import_module("agentnb.notebook.magics").HELP))
 
     def _before(self, info: Any) -> None:
         self.cell_id = getattr(info, "cell_id", None) or ""
@@ -108,11 +112,24 @@ class Extension:
 
         return getattr(self.shell, "kernel", None) is not None and bool(self.shell.autoawait) and self.shell.loop_runner is _asyncio_runner
 
-    def _complete(self, _shell: Any, event: Any) -> list[str]:
-        from agentnb.notebook import completion
+    def _completing(self) -> Any:
+        """IPython's matcher: where it knows something, nothing else is offered."""
+        from IPython.core.completer import SimpleCompletion, context_matcher
 
-        line: str = event.line
-        return completion.candidates(line, self.shell.user_ns)
+        def match(context: Any) -> dict[str, Any]:
+            from agentnb.notebook import completion
+
+            begun, names = completion.matched(self, context.full_text, context.cursor_line, context.cursor_position)
+            return {"completions": [SimpleCompletion(name) for name in names], "matched_fragment": begun, "suppress": True, "ordered": True}
+
+        return context_matcher(identifier="agentnb")(match)
+
+
+def _documented(magic: Any, name: str, text: Callable[[], str]) -> Any:
+    """The magic, of which ``?`` shows the text; that is made when somebody asks."""
+    magic.__doc__ = f"{name}? shows what it can do."
+    magic.getdoc = text
+    return magic
 
 
 def interruptible(work: Callable[[], Any]) -> Any:
@@ -125,36 +142,14 @@ def interruptible(work: Callable[[], Any]) -> Any:
         raise interrupted from None
 
 
-def _result_html(result: Any) -> str:
-    from agentnb.notebook import html
-    from agentnb.notebook.formats import usage_line
+def _shown_by(place: str) -> Callable[[Any], str]:
+    """A function of another module, imported when it is first needed."""
 
-    line = usage_line(result.agent, result.usage, result.execution_time_ms)
-    return html.answer(result.text) + html.trace(result.status, line, list(result.trace))
+    def show(value: Any) -> str:
+        module, _, name = place.partition(":")
+        return str(getattr(import_module(f"agentnb.notebook.{module}"), name)(value))
 
-
-def _run_html(run: Any) -> str:
-    from agentnb.notebook import workflow_html
-
-    return workflow_html.of_run(run)
-
-
-def _workflow_html(workflow: Any) -> str:
-    from agentnb.notebook import workflow_html
-
-    return workflow_html.of_workflow(workflow)
-
-
-def _optimized_html(found: Any) -> str:
-    from agentnb.notebook.performance_magics import optimized_html
-
-    return optimized_html(found)
-
-
-def _measured_html(found: Any) -> str:
-    from agentnb.notebook.performance_magics import measured_html
-
-    return measured_html(found)
+    return show
 
 
 def _measured_text(found: Any, printer: Any, _cycle: bool) -> None:
@@ -164,9 +159,14 @@ def _measured_text(found: Any, printer: Any, _cycle: bool) -> None:
 
 
 _HTML = {
-    ("agentnb.ports.benchmark", "Measured"): _measured_html,
-    ("agentnb.ports.optimizer", "Optimized"): _optimized_html,
-    ("agentnb.runtime.results", "AgentResult"): _result_html,
-    ("agentnb.runtime.workflow_results", "WorkflowRun"): _run_html,
-    ("agentnb.runtime.workflow", "Workflow"): _workflow_html,
+    ("agentnb.agents.trace", "Step"): "html:of_step",
+    ("agentnb.agents.trace", "Trace"): "html:of_trace",
+    ("agentnb.ports.benchmark", "Measured"): "performance_magics:measured_html",
+    ("agentnb.ports.optimizer", "Optimized"): "performance_magics:optimized_html",
+    ("agentnb.runtime.results", "AgentResult"): "html:of_result",
+    ("agentnb.runtime.workflow_results", "WorkflowRun"): "workflow_html:of_run",
+    ("agentnb.runtime.workflow", "Workflow"): "workflow_html:of_workflow",
+    ("agentnb.workflows.trace", "StepRecord"): "workflow_html:of_step",
+    ("agentnb.workflows.trace", "Steps"): "workflow_html:of_steps",
 }
+"""What shows which values as HTML."""

@@ -9,7 +9,8 @@ from html import escape as escape_html
 from typing import Any
 
 from agentnb.agents.trace import Step
-from agentnb.notebook.formats import duration, gist
+from agentnb.notebook.formats import duration, gist, plural, usage_line
+from agentnb.runtime.results import AgentResult
 from agentnb.secrets import redact
 
 DEEPEST = 20
@@ -51,6 +52,24 @@ def trace(state: str, line: str, steps: Sequence[Step], actions: str = "", *, un
     end = max((step.started_ms + step.duration_ms for step in steps), default=0.0) or 1.0
     rows = "".join(_row(step, end) for step in sorted(steps, key=_place))
     return f'<details class="agentnb-trace"{" open" if unfolded else ""}><summary>{summary}</summary>{actions}{rows}</details>'
+
+
+def of_result(result: AgentResult) -> str:
+    """A result: the answer, and the trace folded under it."""
+    line = usage_line(result.agent, result.usage, result.execution_time_ms)
+    return answer(result.text) + trace(result.status, line, list(result.trace))
+
+
+def of_trace(steps: Sequence[Step]) -> str:
+    """A trace alone."""
+    state = steps[-1].status if steps else "empty"
+    spent = max((step.started_ms + step.duration_ms for step in steps), default=0.0)
+    return trace(state, f"{plural(len(steps), 'step')} · {duration(spent)}", steps, unfolded=True)
+
+
+def of_step(step: Step) -> str:
+    """One step, with all that belongs to it."""
+    return f'<div class="agentnb-trace">{_row(step, step.started_ms + step.duration_ms or 1.0, unfolded=True)}</div>'
 
 
 def actions(text: str, prompt: str) -> str:
@@ -140,12 +159,13 @@ def _place(step: Step) -> list[tuple[str, int]]:
     return [(part.rstrip("0123456789"), int("0" + part.lstrip("abcdefghijklmnopqrstuvwxyz"))) for part in step.id.split(".")]
 
 
-def _row(step: Step, end: float) -> str:
+def _row(step: Step, end: float, *, unfolded: bool = False) -> str:
     said = gist(step)
     state = "replayed" if step.replayed and step.status == "completed" else step.status
     bar = 100 * step.started_ms / end, 100 * step.duration_ms / end
     parts = [("Input", step.input), ("Output", step.output), ("Error", step.error)]
-    return row(step.kind, step.name, state, f" · {said}" if said else "", duration(step.duration_ms), bar, parts, indent=step.id.count("."))
+    note, spent, indent = f" · {said}" if said else "", duration(step.duration_ms), 0 if unfolded else step.id.count(".")
+    return row(step.kind, step.name, state, note, spent, bar, parts, indent=indent, unfolded=unfolded)
 
 
 def row(
@@ -158,6 +178,7 @@ def row(
     parts: Iterable[tuple[str, Any]],
     *,
     indent: int = 0,
+    unfolded: bool = False,
 ) -> str:
     """One row of a trace, which unfolds to its parts.
 
@@ -170,6 +191,7 @@ def row(
         bar: Where it begins on the common axis, and how long it is, in per cent; None where it has not begun.
         parts: Labels and values; those that are None or empty are left out.
         indent: How deep it stands.
+        unfolded: Whether its parts are shown at once.
     """
     head = (
         f'<span class="agentnb-kind">{escape(kind)}</span>'
@@ -184,7 +206,8 @@ def row(
     )
     style = f' style="--from: {bar[0]:.2f}%; --width: {max(0.5, bar[1]):.2f}%"' if bar else ""
     return (
-        f'<details class="agentnb-step"><summary class="agentnb-row" data-status="{escape(state)}"{style}>{head}</summary>{body}</details>'
+        f'<details class="agentnb-step"{" open" if unfolded else ""}>'
+        f'<summary class="agentnb-row" data-status="{escape(state)}"{style}>{head}</summary>{body}</details>'
     )
 
 

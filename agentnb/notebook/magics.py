@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agentnb import plugins
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.notebook import performance_magics, tables, workflow_magics
-from agentnb.notebook.arguments import words
+from agentnb.notebook.arguments import did_you_mean, words
 from agentnb.notebook.background import keep
 from agentnb.notebook.cells import has_user, quiet, short
 from agentnb.notebook.questions import Questions
@@ -28,8 +28,8 @@ HELP = """%agentnb agents                      agents of the store
 %agentnb replay RUN [--live]         an agent's run again, answered by what was recorded; --live goes on with real calls
 %agentnb resume RUN                  goes on with a run whose process is gone
 %agentnb cancel RUN                  cancels a run, wherever it is executed
-%agentnb graph RUN                   the picture of a workflow's run
-%agentnb report RUN                  what it came to: times, errors, critical path, tokens and cost
+%agentnb graph [RUN]                 the picture of a workflow's run
+%agentnb report [RUN]                what it came to: times, errors, critical path, tokens and cost
 %agentnb rerun RUN [--from STEP]     a workflow's run again; what is the same is taken over, STEP and what needs it are run anew
 %agentnb diff RUN RUN                how two runs differ
 %agentnb stale NAME RUN              the workflow of that variable or file: what a rerun of RUN would run
@@ -37,23 +37,28 @@ HELP = """%agentnb agents                      agents of the store
 %agentnb optimize MODEL --calibration DATA -o DIR    a model made faster, behind an accuracy gate; --help shows the options
 %agentnb benchmark MODEL…            measures models beside their peers; --help shows the options
 %agentnb sql SELECT …                DuckDB over the journal: runs, steps, events, agents, turns
-%agentnb doctor [--hardware]         what is installed, and what is missing; what the machine computes in"""
+%agentnb doctor [--hardware]         what is installed, and what is missing; what the machine computes in
+RUN is an ID, or last for the latest one"""
 
 
 def run(extension: Extension, line: str) -> Any:
     """Do what the line says; errors come out short."""
     command, _, rest = line.strip().partition(" ")
+    if {"-h", "--help"} & {command, *rest.split()} and command not in _WITH_OPTIONS:
+        command, rest = "help", command if command in COMMANDS else ""
     action = COMMANDS.get(command or "help")
     try:
         if action is None:
-            raise ConfigurationError(f"%agentnb {command}: there is no such command; there are: {', '.join(sorted(COMMANDS))}")
+            near = did_you_mean(command, COMMANDS) or f"; there are: {', '.join(sorted(COMMANDS))}"
+            raise ConfigurationError(f"%agentnb {command}: there is no such command{near}")
         return action(extension, rest.strip())
     except AgentNBError as error:
         raise quiet(error, short(error)) from None
 
 
 def _help(extension: Extension, rest: str) -> None:
-    print(HELP)  # noqa: T201
+    own = [line for line in HELP.splitlines() if line.startswith(f"%agentnb {rest.strip()} ")]
+    print("\n".join(own) or HELP)  # noqa: T201
 
 
 def _agents(extension: Extension, rest: str) -> tables.Table:
@@ -157,6 +162,10 @@ def _models(extension: Extension, rest: str) -> tables.Table:
 
 
 def _sql(extension: Extension, rest: str) -> tables.Table:
+    if not rest:
+        raise ConfigurationError(
+            "write a query, such as %agentnb sql SELECT name, status FROM runs; tables: runs, steps, events, agents, turns"
+        )
     columns, rows = plugins.load("agentnb.queries", "duckdb")(current().settings.store, rest)
     return tables.rows_of(columns, rows)
 
@@ -210,3 +219,5 @@ COMMANDS: dict[str, Callable[[Any, str], Any]] = {
     "sql": _sql,
     "doctor": _doctor,
 }
+_WITH_OPTIONS = ("rerun", "optimize", "benchmark")
+"""Those that show their options themselves."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from agentnb.agents.tools import Tool
 from agentnb.errors import AgentNBError, ConfigurationError
 from agentnb.notebook import workflow_html
 from agentnb.notebook.cells import has_user, quiet, short
@@ -130,6 +133,7 @@ async def _prepared(extension: Extension, line: str, text: str) -> _Cell | None:
         arguments = parse(line)
         if arguments is None:
             return None
+        _refuse_to_replace(extension, arguments.name)
         workflow = await workflow_of(extension, arguments.name, text)
         found = located(workflow.validate(), workflow, text)
         _refuse_errors(found)
@@ -150,6 +154,16 @@ async def _prepared(extension: Extension, line: str, text: str) -> _Cell | None:
 def _refuse_errors(found: list[Finding]) -> None:
     if any(finding.severity == "error" for finding in found):
         raise WorkflowSpecError(found)
+
+
+def _refuse_to_replace(extension: Extension, name: str) -> None:
+    """A workflow that is called like one of the functions would take its place: it could run once at most."""
+    value = extension.shell.user_ns.get(name)
+    if inspect.isroutine(value) or isinstance(value, Tool | ModuleType):
+        kind = "module" if isinstance(value, ModuleType) else "function"
+        raise ConfigurationError(
+            f"%%workflow {name}: {name} is a {kind} of this notebook, which the workflow would replace: give it another name"
+        )
 
 
 def _bind(extension: Extension, arguments: WorkflowArguments, workflow: Workflow) -> None:

@@ -175,6 +175,17 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!", ":", "…")) else f"{text}."
 
 
+def of_steps(steps: Mapping[str, StepRecord]) -> str:
+    """The steps of a run alone."""
+    begun = min((record.started_at for record in steps.values() if record.started_at), default="")
+    return html.folded(plural(len(steps), "step"), rows(steps.values(), begun), unfolded=True)
+
+
+def of_step(record: StepRecord) -> str:
+    """One step, with all that belongs to it."""
+    return f'<div class="agentnb-trace">{_row(record, 0.0, record.duration_ms, record.duration_ms or 1.0, unfolded=True)}</div>'
+
+
 def rows(steps: Any, started_at: str, now: float | None = None) -> str:
     """The steps as rows with bars on one time axis."""
     records: list[StepRecord] = list(steps)
@@ -193,7 +204,7 @@ def _begun(record: StepRecord, started_at: str) -> float:
     return max((datetime.fromisoformat(record.started_at) - datetime.fromisoformat(started_at)).total_seconds() * 1000, 0.0)
 
 
-def _row(record: StepRecord, start: float, spent: float, end: float) -> str:
+def _row(record: StepRecord, start: float, spent: float, end: float, *, unfolded: bool = False) -> str:
     question = record.question or {}
     notes = [
         record.reason if record.reason not in ("", "error") else "",
@@ -209,7 +220,8 @@ def _row(record: StepRecord, start: float, spent: float, end: float) -> str:
     bar = (100 * start / end, 100 * spent / end) if spent or record.started_at else None
     name = record.title or record.id
     time_said = duration(spent) if spent else ""
-    return html.row(record.kind, name, status_of(record), note, time_said, bar, parts, indent=1 if "[" in record.id else 0)
+    indent = 1 if "[" in record.id and not unfolded else 0
+    return html.row(record.kind, name, status_of(record), note, time_said, bar, parts, indent=indent, unfolded=unfolded)
 
 
 def queued(spec: WorkflowSpec, steps: Mapping[str, StepRecord]) -> list[StepRecord]:

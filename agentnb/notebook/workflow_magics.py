@@ -66,25 +66,30 @@ def resume(extension: Extension, runtime: Runtime, run: Run) -> None:
 
 def graph(extension: Extension, rest: str) -> None:
     """The picture of a run, or its steps as text."""
-    _found(rest).graph()._ipython_display_()
+    run_named(rest).graph()._ipython_display_()
 
 
 def report(extension: Extension, rest: str) -> Any:
     """The report of a run, which shows itself."""
-    return _found(rest).report()
+    return run_named(rest).report()
 
 
 def rerun(extension: Extension, rest: str) -> None:
     """Run an ended run again, as it was defined then."""
-    options = CellParser(prog="%agentnb rerun", description="Run a workflow's run again.")
-    options.add_argument("run")
-    options.add_argument("--from", dest="start", action="append", default=[], metavar="STEP")
-    found = parsed(options, rest)
-    if found is None:
+    given = parsed(rerun_parser(), rest)
+    if given is None:
         return
-    run = _found(found["run"])
+    run = run_named(given["run"])
     runtime = current()
-    _watch(extension, runtime, run, lambda how: workflow_runs.rerun(runtime, run.id, how, start=found["start"]))
+    _watch(extension, runtime, run, lambda how: workflow_runs.rerun(runtime, run.id, how, start=given["start"]))
+
+
+def rerun_parser() -> CellParser:
+    """The options of ``%agentnb rerun``."""
+    options = CellParser(prog="%agentnb rerun", description="Run a workflow's run again; what is the same is taken over.")
+    options.add_argument("run", help="its ID; last is the latest one")
+    options.add_argument("--from", dest="start", action="append", default=[], metavar="STEP", help="run this step anew, and what needs it")
+    return options
 
 
 def diff(extension: Extension, rest: str) -> Any:
@@ -94,7 +99,7 @@ def diff(extension: Extension, rest: str) -> Any:
         raise ConfigurationError("%agentnb diff takes two runs: %agentnb diff RUN RUN")
     from agentnb.runtime.diff import diff as compare
 
-    return compare(current(), *given)
+    return compare(current(), *(run_named(name).id if name == "last" else name for name in given))
 
 
 def stale(extension: Extension, rest: str) -> None:
@@ -103,7 +108,7 @@ def stale(extension: Extension, rest: str) -> None:
     if len(given) != 2:
         raise ConfigurationError("%agentnb stale takes a workflow and a run: %agentnb stale NAME RUN")
     workflow = known_workflow(extension, given[0])
-    run = _found(given[1])
+    run = run_named(given[1])
     names = workflow.stale(run.id)
     count = f"{len(names)} of {plural(len(workflow.spec.actions()), 'step')} {'is' if len(names) == 1 else 'are'} stale"
     line = count if names else "nothing is stale: a rerun takes everything over"
@@ -136,7 +141,7 @@ def whole_of(runtime: Runtime, run: Run) -> Run:
     return run
 
 
-def _found(rest: str) -> WorkflowRun:
+def run_named(rest: str) -> WorkflowRun:
     """The run of that ID; the last one of a workflow where none is named."""
     runtime, name = current(), rest.strip()
     if not name or name == "last":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb.agents.tools import Tool
 from agentnb.errors import AgentNBError, ConfigurationError, UnknownName
+from agentnb.notebook.arguments import did_you_mean
 from agentnb.notebook.cells import known_agent, quiet, short
 from agentnb.runtime.agent import Agent
 from agentnb.runtime.workflow import Workflow
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from agentnb.notebook.extension import Extension
 
 _BODY = re.compile(r"""^["']?(?:steps|states)["']?[ \t]*:""", re.MULTILINE)
+_WORKFLOW = re.compile(r"\bwf\b")
 _FILES = (".yaml", ".yml", ".json")
 
 
@@ -46,7 +48,9 @@ async def workflow_of(extension: Extension, name: str, text: str) -> Workflow:
 
 
 def is_document(text: str) -> bool:
-    """Whether it is YAML or JSON; else it is Python."""
+    """Whether it is YAML or JSON; else it is Python, which speaks of ``wf``."""
+    if not _WORKFLOW.search(text):
+        return True
     try:
         data = Document.parse(text).data
     except WorkflowSpecError:
@@ -73,9 +77,13 @@ def known_workflow(extension: Extension, name: str) -> Workflow:
         return value
     if name.endswith(_FILES) or Path(name).is_file():
         return bound(extension, Workflow.load(name))
-    raise UnknownName(
-        f"{name or 'the cell is empty'}: there is neither a workflow of that name in the notebook nor a file: write its steps"
-    )
+    if not name:
+        raise UnknownName(
+            "%%workflow: the cell is empty: write the workflow's steps below its first line, or name a workflow that is there"
+        )
+    near = did_you_mean(name, [known for known, item in extension.shell.user_ns.items() if isinstance(item, Workflow)])
+    mend = near or ": write its steps in a %%workflow cell"
+    raise UnknownName(f"{name}: there is neither a workflow of that name in the notebook nor a file{mend}")
 
 
 def bound(extension: Extension, workflow: Workflow) -> Workflow:
@@ -153,6 +161,9 @@ def _of_cell(extension: Extension, error: Exception, file: str) -> BaseException
         line = f" (line {trace.tb_lineno} of the cell)" if trace is not None else ""
         first, *rest = short(error)
         return quiet(error, [first + line, *rest])
+    if isinstance(error, SyntaxError):  # IPython would show it with frames of ours, whatever it is told
+        said = ConfigurationError(f"%%workflow: line {error.lineno} is no Python: {error.msg}: {(error.text or '').strip()}")
+        return quiet(said, short(said))
     return quiet(error, extension.shell.InteractiveTB.structured_traceback(type(error), error, trace))
 
 

@@ -184,6 +184,9 @@ class ModelInfo:
     writes: bool = True
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<model {self.name}, {'here' if self.installed else 'not fetched'}{f', {self.size / 1e6:,.0f} MB' if self.size else ''}>"
+
 
 Progress = Callable[[str, int, int], None]
 """Receives what is being done, and how many bytes of how many are done."""

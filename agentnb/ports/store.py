@@ -6,12 +6,15 @@ Times are RFC 3339 UTC text, leases are seconds since the epoch.
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
+
+from agentnb.secrets import redact
 
 Status = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
 Reason = Literal["", "error", "timed_out", "policy", "cancelled", "lost"]
@@ -22,6 +25,19 @@ def now() -> str:
     """The time as RFC 3339 UTC text with microseconds."""
     seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
     return f"{_second(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+class _Brief(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 3, 80, 80
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(redact(x), level)
+
+
+brief = _Brief().repr
+"""A value as the ``repr`` of what holds it shows it: shortened, without secrets."""
 
 
 @lru_cache(2)
@@ -50,6 +66,15 @@ class Event(NamedTuple):
     @property
     def topic(self) -> str:
         return _topic(self.type)
+
+    def __repr__(self) -> str:
+        parts = [
+            self.run_id,
+            self.step_id and f"step {self.step_id}",
+            str(self.data.get("status", "")),
+            str(self.data.get("timestamp", "")),
+        ]
+        return f"<event {self.seq} {self.type}: {', '.join(filter(None, parts))}>"
 
 
 @lru_cache(1000)
@@ -95,6 +120,10 @@ class Run:
     wake_at: float = 0.0
     job: str = ""
 
+    def __repr__(self) -> str:
+        why = f" ({self.reason})" if self.reason else ""
+        return f"<{self.status}{why} run {self.id} of the {self.kind} {self.name}, begun {self.created_at}>"
+
 
 @dataclass(frozen=True, slots=True)
 class RunChange:
@@ -115,6 +144,9 @@ class AgentRecord:
     state: str
     capabilities: tuple[str, ...] = ()
     created_at: str = ""
+
+    def __repr__(self) -> str:
+        return f"<agent {self.name}, {self.id}: {self.state}, defined in {self.origin}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from agentnb.agents.conversation import Conversation
 from agentnb.agents.execution import Execution, Job, Listener, Outcome
 from agentnb.agents.identity import new_run_id
 from agentnb.agents.spec import AgentSpec
-from agentnb.agents.trace import Identity
+from agentnb.agents.trace import Identity, Trace
 from agentnb.errors import AgentNBError, ExecutionCancelled, IllegalTransition, LeaseLost, PolicyDenied, StoreError, described
 from agentnb.ports.store import FINAL, AgentRecord, Event, Fence, Reason, Record, Run, RunChange, Status, now
 from agentnb.runtime.approvals import UNAVAILABLE, Presenter, RunApprover
@@ -328,7 +328,7 @@ def _complete(runtime: Runtime, run: Run, identity: Identity, execution: Executi
         execution_id=run.id,
         execution_time_ms=milliseconds,
         usage=usage,
-        trace=tuple(execution.steps.values()),
+        trace=Trace(execution.steps.values()),
         tool_calls=tuple(outcome.calls),
     )
 

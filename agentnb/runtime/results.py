@@ -6,9 +6,9 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from agentnb.agents.trace import Step
+from agentnb.agents.trace import Step, Trace
 from agentnb.ports.model import ToolCall
-from agentnb.ports.store import Reason, Status
+from agentnb.ports.store import Reason, Status, brief
 
 
 class Finished:
@@ -42,7 +42,7 @@ class AgentResult(Finished):
     execution_id: str
     execution_time_ms: float
     usage: Mapping[str, Any] = field(default_factory=dict)
-    trace: tuple[Step, ...] = ()
+    trace: Trace = field(default_factory=Trace)
     reason: Reason = ""
     error: Mapping[str, str] | None = None
     tool_calls: tuple[ToolCall, ...] = ()
@@ -72,3 +72,7 @@ class StreamEvent:
     text: str = ""
     step: Step | None = None
     result: AgentResult | None = None
+
+    def __repr__(self) -> str:
+        said = repr(self.result or self.step) if self.result or self.step else brief(self.text)
+        return f"<{self.type}: {said}>"

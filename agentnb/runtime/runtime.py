@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from agentnb import plugins
 from agentnb.agents.execution import Answer
 from agentnb.agents.spec import AgentSpec
-from agentnb.agents.trace import steps_of
+from agentnb.agents.trace import Trace, steps_of
 from agentnb.config import Settings, load
 from agentnb.errors import AgentNBError, ConfigurationError, IllegalTransition, LeaseLost, NotWaiting, RunNotFound
 from agentnb.policy.rules import default_engine, parse
@@ -63,6 +63,9 @@ class Runtime:
         self.deps: dict[str, Any] = {}
         self._executors: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        return f"<runtime on {self.settings.store}>"
+
     def get(self, run_id: str) -> Run:
         """A run as it is now; one whose process died is ``failed`` with the reason ``lost``, and can be resumed."""
         return self._seen(self.store.run(run_id))
@@ -95,7 +98,7 @@ class Runtime:
             run.id,
             output.get("execution_time_ms", max((step.started_ms + step.duration_ms for step in steps), default=0.0)),
             run.usage,
-            tuple(steps),
+            Trace(steps),
             run.reason,
             run.error,
             tuple(ToolCall(**call) for call in output.get("tool_calls", ())),

@@ -227,7 +227,7 @@ class Workflow:
 
     def _keep(self, table: dict[str, Any], value: Any, name: str) -> str:
         free, number = name, 1
-        while free in table and table[free] is not value:
+        while free in table and table[free] != value:  # a method is a new object each time it is named
             number += 1
             free = f"{name}_{number}"
         table[free] = value

@@ -13,7 +13,7 @@ from agentnb.ports.store import Definition, Event, Reason, Run, Status
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import Finished
 from agentnb.workflows.spec import WorkflowSpec, adapter
-from agentnb.workflows.trace import StepRecord, steps_of
+from agentnb.workflows.trace import StepRecord, Steps, steps_of
 
 if TYPE_CHECKING:
     from agentnb.runtime.graphs.graph import Graph
@@ -39,7 +39,7 @@ class WorkflowRun(Finished):
     reason: Reason
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
-    steps: Mapping[str, StepRecord]
+    steps: Steps
     spec: WorkflowSpec
     history: Sequence[Mapping[str, Any]] = ()
     error: Mapping[str, Any] | None = None
@@ -140,7 +140,7 @@ def made(
         run.reason,
         run.input or {},
         run.output or {},
-        steps,
+        Steps(steps),
         spec,
         visits,
         run.error,

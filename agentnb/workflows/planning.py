@@ -58,6 +58,9 @@ class Plan:
         lines += [f"pool {pool}: {size} in all{self._takers(pool)}" for pool, size in self.pools.items()]
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return self.to_text()
+
     def _headline(self) -> str:
         if self.kind == "state_machine":
             return f"{self.name}: {_count(len(self.transitions), 'state')}, {_count(self.steps, 'step')}"

@@ -109,6 +109,10 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        """Only what the document says."""
+        return [(name, value) for name, value in super().__repr_args__() if name in self.model_fields_set]
+
 
 class Retry(Part):
     """How often a failed step is tried, and how long it waits in between."""

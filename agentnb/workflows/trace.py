@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from agentnb.ports.store import Event, Run, now
+from agentnb.ports.store import Event, Run, brief, now
+from agentnb.secrets import redact
 
 _VISIT = re.compile(r"@\d+")
 ENDED = frozenset({"completed", "failed", "skipped", "cancelled"})
@@ -51,10 +52,24 @@ class StepRecord:
     fingerprint: str = ""
     retry_at: float = 0.0
 
+    def __repr__(self) -> str:
+        asked = (self.question or {}).get("prompt") if self.status == "waiting" else None
+        given = [value for value in (self.input, self.output) if value is not None]
+        said = str((self.error or {}).get("message", "")) or (brief(asked) if asked else " → ".join(map(brief, given)))
+        spent = f" in {self.duration_ms:.0f} ms" if self.duration_ms else ""
+        return f"<step {self.id}: {self.kind}, {self.status}{spent}{f': {redact(said)}' if said else ''}>"
+
     @property
     def value(self) -> dict[str, Any]:
         """What expressions see as ``steps.ID``."""
         return {"status": self.status, "output": self.output if self.status == "completed" else None, "error": self.error}
+
+
+class Steps(dict[str, StepRecord]):
+    """The steps of a run by their ID; a notebook shows them as a table with bars."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.values())) or "<no steps>"
 
 
 _EXTRA = ("reason", "outcome", "started_at", "error", "attempts", "source", "child", "usage", "question", "fingerprint", "retry_at")

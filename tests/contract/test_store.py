@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -230,7 +230,7 @@ def test_no_secret_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
         Turn("s", "k", "r", [{"content": secret}]),
         Signal("exec_1", "s", secret),
     )
-    shown = f"{store.run('exec_0001')} {store.events()} {store.turns('s')} {store.signals('exec_1')}"
+    shown = f"{asdict(store.run('exec_0001'))} {[event.data for event in store.events()]} {store.turns('s')} {store.signals('exec_1')}"
     assert secret not in shown
     assert shown.count("[secret]") == 5
 

@@ -57,6 +57,7 @@ async def test_the_example_of_the_mission(log: Log) -> None:
     workflow.add("B", tool=log.note, input={"x": "${steps.A.output}b"})
     workflow.add("C", tool=log.note, input={"x": "${steps.B.output}c"})
     workflow.add("D", tool=log.note, input={"x": "${steps.A.output + steps.B.output}d"})
+    assert {step.tool for step in workflow.spec.steps.values()} == {"note"}  # one method is one tool, however often it is named
     assert workflow.plan().to_dict()["phases"] == [["A"], ["B"], ["C", "D"]]
     run = await workflow.run()
     assert (run.status, run.outputs) == ("completed", {"all": ["abc", "aabd"]})

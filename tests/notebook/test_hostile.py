@@ -178,7 +178,8 @@ def test_a_lot_of_text_is_not_saved_twice_in_the_notebook(ready: Kernel, tmp_pat
 def test_a_cell_without_a_word(ready: Kernel, tmp_path: Path, text: str) -> None:
     script(tmp_path, {"text": "not asked"})
     reply = ready.run(f"%%agent -m scripted:s.jsonl\n{text}")
-    assert (reply.content["ename"], "write what the agent is to do" in reply.content["evalue"]) == ("PolicyDenied", True)
+    assert (reply.content["ename"], "what the agent is to do" in reply.content["evalue"]) == ("ConfigurationError", True)
+    assert not anb.current().runs()
     assert "write its steps" in ready.run(f"%%workflow w\n{text}").content["evalue"]
 
 

@@ -139,6 +139,36 @@ def test_a_cell_streams_binds_and_shows_its_trace(kernel: Kernel, tmp_path: Path
     assert "sunny in Rome" in kernel.run("print(answer.trace[1].output, answer.status)").text
 
 
+def test_values_show_themselves(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, call("lookup", city="Rome"), {"text": "It is sunny."})
+    kernel.run(TOOLS)
+    kernel.run("%%agent -m scripted:s.jsonl -t lookup -o answer\nWeather?")
+    kernel.run("flow = anb.Workflow('w')\n@flow.step\ndef one() -> int:\n    return 1\nrun = await flow.run()")
+
+    def shown(code: str) -> dict[str, str]:
+        [result] = kernel.run(code).of("execute_result")
+        return dict(result["data"])
+
+    trace, step = shown("answer.trace"), shown("answer.trace[1]")
+    assert "<step m1: model scripted:s.jsonl, completed" in trace["text/plain"].splitlines()[0]
+    assert "asks for lookup>" in trace["text/plain"].splitlines()[0]
+    assert "<step m1.t1: tool lookup, completed" in step["text/plain"]
+    assert "{'city': 'Rome'} → 'sunny in Rome'>" in step["text/plain"]
+    assert trace["text/html"].count('class="agentnb-step"') == 3
+    assert '<details class="agentnb-step" open>' in step["text/html"]
+    steps, record = shown("run.steps"), shown("run.steps['one']")
+    assert steps["text/plain"].startswith("<step one: tool, completed in ")
+    assert steps["text/html"].count('class="agentnb-step"') == 1
+    assert '<details class="agentnb-step" open>' in record["text/html"]
+    assert "<completed run exec_" in shown("anb.current().runs()")["text/plain"]
+    assert "agent.tool_called: exec_" in shown("anb.current().events(answer.id)")["text/plain"]
+    assert "READY, defined in notebook in" in shown("anb.current().agents.all()")["text/plain"]
+    assert "<model openvino:smollm2-135m" in shown("anb.current().models.catalog()")["text/plain"]
+    assert shown("flow.plan()")["text/plain"].startswith("w: 1 step in 1 phase")
+    assert shown("flow.spec")["text/plain"] == "WorkflowSpec(name='w', steps={'one': Step(tool='one')})"
+    assert shown("anb.Workflow('x').validate()")["text/plain"].startswith("[<error steps: ")
+
+
 def test_variables_go_into_the_prompt(kernel: Kernel, tmp_path: Path) -> None:
     script(tmp_path, {"text": "ok"})
     kernel.run("import pathlib, pandas\ncity = 'Rome'\ndf = pandas.DataFrame({'a': [1]})\nnote = pathlib.Path('note.txt')")
@@ -198,6 +228,28 @@ def test_cells_of_one_name_share_a_conversation(kernel: Kernel, tmp_path: Path) 
     assert kernel.run(contents).text == "['ONE', 'answer 2', 'two']"
     kernel.run("%%agent talk --fresh -o r\nalone", "c3")
     assert kernel.run(contents).text == "['alone']"
+
+
+def test_a_cell_without_a_name_begins_a_conversation_that_another_may_go_on_with(kernel: Kernel, tmp_path: Path) -> None:
+    script(tmp_path, *({"text": f"answer {number}"} for number in range(9)))
+    contents = "[m['content'] for m in r.trace[0].input]"
+
+    def heard(line: str, text: str, cell: str = "") -> str:
+        assert kernel.run(f"%%agent -o r {line}\n{text}", cell).status == "ok"
+        return kernel.run(contents).text
+
+    first = kernel.run("%%agent --continue\nand then?", "c2")
+    assert "run the cell first that this one goes on with" in first.content["evalue"]
+    assert heard("-m scripted:s.jsonl", "one", "c1") == "['one']"
+    assert heard("-m scripted:s.jsonl", "one", "c1") == "['one']"
+    assert heard("--continue", "and then?", "c2") == "['one', 'answer 1', 'and then?']"
+    assert heard("-m scripted:s.jsonl", "else", "c3") == "['else']"
+    assert heard("--continue", "why?", "c2") == "['one', 'answer 1', 'why?']"
+    assert heard("-m scripted:s.jsonl", "ONE", "c1") == "['ONE']"
+    assert heard("--continue", "why?", "c2") == "['ONE', 'answer 5', 'why?']"
+    assert heard("talk -m scripted:s.jsonl", "hello") == "['hello']"
+    assert heard("--continue", "hello?") == "['hello', 'answer 7', 'hello?']"
+    assert "not allowed with argument" in kernel.run("%%agent --continue --fresh\nhi").content["evalue"]
 
 
 def test_the_stop_button_cancels(kernel: Kernel, tmp_path: Path) -> None:
@@ -348,16 +400,109 @@ def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
     assert missed.content["ename"] == "CassetteMiss"
 
 
-def test_completion(kernel: Kernel) -> None:
-    def complete(code: str) -> list[str]:
-        kernel.client.complete(code, len(code))
-        while True:
-            reply = kernel.client.get_shell_msg(timeout=10)
-            if reply["msg_type"] == "complete_reply":
-                return list(reply["content"]["matches"])
+@pytest.mark.parametrize(
+    ("code", "offered"),
+    [
+        ("%agentnb re", ["replay", "report", "rerun", "resume"]),
+        ("x = %agentnb sh", ["show"]),
+        ("%agentnb runs co", ["completed"]),
+        ("%agentnb show la", ["last"]),
+        ("%agentnb models ", ["pull"]),
+        ("%agentnb doctor ", ["--hardware"]),
+        ("%agentnb agents TE", ["TEXT_PROCESSING"]),
+        ("%agentnb rerun last --from ", ["first", "second"]),
+        ("%agentnb optimize --c", ["--calibration"]),
+        ("%%agent --max-", ["--max-steps", "--max-tokens"]),
+        ("%%agent gu", ["guide"]),
+        ("%%agent hel", ["helper"]),
+        ("%%agent -m openvino:smo", ["openvino:smollm2-135m"]),
+        ("%%agent -t ", ["lookup", "send"]),
+        ("%%agent -t lookup,se", ["send"]),
+        ("%%agent --schema ", ["City"]),
+        ("%%agent -c doc", ["document"]),
+        ("%%agent --replay s.", ["s.jsonl"]),
+        ("%%agent\nSay {docu", ["document"]),
+        ("%%workflow ", ["flow", "--help", "--run", "--input", "--output", "--rerun", "--from", "--record", "--replay", "--background"]),
+        ("%%workflow flow --from ", ["first", "second"]),
+        ("%%workflow flow -i ", ["city="]),
+    ],
+)
+def test_completion(shared: Kernel, code: str, offered: list[str]) -> None:
+    shared.client.complete(code, len(code))
+    while (reply := shared.client.get_shell_msg(timeout=10))["msg_type"] != "complete_reply":
+        pass
+    assert reply["content"]["matches"] == offered
 
-    assert "replay" in complete("%agentnb re")
-    assert any("--background" in match for match in complete("%%agent --back"))
+
+@pytest.mark.parametrize(("magic", "said"), [("%%agent", "--continue"), ("%%workflow", "--rerun RUN"), ("%agentnb", "replay RUN [--live]")])
+def test_a_question_mark_shows_the_help(shared: Kernel, magic: str, said: str) -> None:
+    [page] = shared.run(f"{magic}?").content["payload"]
+    assert said in page["data"]["text/plain"]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """A kernel with something of everything, for tests that change nothing in it."""
+    folder = tmp_path_factory.mktemp("shared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGENTNB_STORE", str(folder / "store"))
+        patch.chdir(folder)
+        patch.setenv("AGENTNB_MODEL", "scripted:s.jsonl")
+        script(folder, *({"text": "one"} for _ in range(9)))
+        made = Kernel(folder)
+    made.run(f"%load_ext agentnb\n{TOOLS}\nimport pydantic\nclass City(pydantic.BaseModel):\n    name: str")
+    made.run("helper, document = anb.Agent('helper'), 'text'")
+    made.run("%%agent guide -m scripted:s.jsonl\nhi")
+    steps = "{first: {tool: lookup, input: {city: '${inputs.city}'}}, second: {tool: lookup, input: {city: x}}}"
+    assert made.run(f"%%workflow flow --run -i city=x\ninputs: {{city: {{type: string}}}}\nsteps: {steps}").status == "ok"
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("%%agent --modle x\nhi", "there is no option --modle; did you mean --model? %%agent --help shows the options"),
+        (
+            "%%agent -m scripted:s.jsonl How are you?",
+            "'are you?' is too much: a value with spaces goes in quotes; what the cell is to do goes",
+        ),
+        ("%%agent -m scripted:s.jsonl\n\n  ", "the cell is empty: write below its first line what the agent is to do"),
+        ("%%agent -t lokup\nhi", "there is no function of that name in the notebook; did you mean lookup?"),
+        ("%%agent -t anb\nhi", "-t anb: that is a module, no function"),
+        ("%%agent --schema send\nhi", "--schema send: that is a function: give a pydantic model"),
+        ("%%agent --schema Citty\nhi", "did you mean City?"),
+        ("%%agent -c docment\nhi", "did you mean document?"),
+        ("%agentnb shwo", "there is no such command; did you mean show?"),
+        ("%agentnb sql", "write a query, such as %agentnb sql SELECT"),
+        ("%agentnb stale folw last", "did you mean flow?"),
+        ("%%workflow flow --rnu\nsteps: {}", "there is no option --rnu; did you mean --run?"),
+        ("%%workflow", "the cell is empty: write the workflow's steps below its first line"),
+        (
+            "%%workflow send\nsteps: {a: {tool: send, input: {to: x}}}",
+            "send is a function of this notebook, which the workflow would replace",
+        ),
+        ("%%workflow w\nhello world", "line 2: the document must be a mapping"),
+        ("%%workflow w\n- a\n- b", "line 2: the document must be a mapping"),
+        ("%%workflow w\n@wf.step\ndef one() -> int\n    return 1", "line 3 is no Python: expected ':': def one() -> int"),
+    ],
+)
+def test_an_error_names_place_and_mend(shared: Kernel, cell: str, message: str) -> None:
+    reply = shared.run(cell)
+    assert reply.status == "error"
+    assert message in "\n".join(reply.content["traceback"])
+    assert "/agentnb/" not in "\n".join(reply.content["traceback"])
+
+
+def test_a_new_agent_that_is_called_like_another_is_noted(shared: Kernel) -> None:
+    assert "gudie is a new agent, with no instructions or tools; did you mean guide?" in shared.run("%%agent gudie\nhi").text
+
+
+def test_help_of_one_command(shared: Kernel) -> None:
+    for code in ("%agentnb help show", "%agentnb show --help"):
+        assert shared.run(code).text.startswith("%agentnb show [RUN]")
+        assert shared.run(code).text.count("\n") == 1
+    assert "%agentnb replay RUN" in shared.run("%agentnb --help").text
 
 
 def test_a_whole_notebook_from_a_cassette(tmp_path: Path, own_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,7 +199,7 @@ wf = anb.Workflow('own', inputs={'x': (int, 4)}, outputs={'x': '${inputs.x}'})
 def a(x): return x"""
     assert kernel.run(f"%%workflow sums --run -o r\n{own}").status == "ok"
     assert kernel.run("r.name, r.outputs, sums.name").text == "('own', {'x': 4}, 'own')"
-    reply = kernel.run("%%workflow bad\nx = 1\nx / 0")
+    reply = kernel.run("%%workflow bad\nx = wf.name\n1 / 0")
     assert reply.content["ename"] == "ZeroDivisionError"
     text = "\n".join(reply.content["traceback"])
     assert "workflow_source" not in text

@@ -324,6 +324,7 @@ def test_what_can_not_be_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
         ([("step:a", "x = 1"), ("step:b", "y = x"), ("step:a", "x = y")], "it stands after cells of the step b, and both use x, y"),
         ([("", "class C:\n    def f(self):\n        return df"), ("step:a", "df = 1\nC()")], "the class C of the setup uses df"),
         ([("step:a", "%%agent --schema S\nhi")], "%%agent: --schema has no meaning in a workflow"),
+        ([("step:a", "%%agent --continue\nhi")], "%%agent: --continue has no meaning in a workflow"),
         ([("step:a", "%%agent -o ans\nhi"), ("step:b", "ans.trace")], "reads ans.trace, but of an agent's answer"),
         ([("step:a", "%%agent w\nhi"), ("step:b", "%%agent w\nho")], "go on with its conversation of the step a.* Add --fresh"),
         ([("step:a", "%%agent\nhi"), ("step:a", "x = 1")], "the name 'a' is that of cell 1 already"),
@@ -403,6 +404,18 @@ def test_agents_prompts(tmp_path: Path) -> None:
     assert document["steps"]["use"]["input"] == {"answer": "${steps.ask.output}"}
     assert call(tmp_path, "load") == {"df as text": '{"1": 2}', "price as text": "5", "t.total as text": "7"}
     assert call(tmp_path, "use", answer={"text": "hi", "data": None, "usage": {}}) == {"result": "HI"}
+
+
+def test_agents_without_a_name_share_nothing(tmp_path: Path) -> None:
+    document = anb.Workflow.from_notebook(
+        notebook(
+            tmp_path,
+            ("step:first", "%%agent --max-tokens 9 -o answer\nhi"),
+            ("step:second", "%%agent\nShorten {answer}"),
+        )
+    ).to_dict()
+    assert document["agents"] == {"assistant": {"options": {"max_tokens": 9}}, "assistant_second": {}}
+    assert [step["agent"] for step in document["steps"].values()] == ["assistant", "assistant_second"]
 
 
 STATEMENTS = [

@@ -17,6 +17,7 @@ from agentnb.agents.content import as_prompt
 from agentnb.agents.identity import AGENT_ID, new_agent_id, new_run_id
 from agentnb.agents.lifecycle import AGENT, EXECUTION, advance
 from agentnb.agents.output import OutputType
+from agentnb.agents.trace import Step
 from agentnb.cli.demo import answer_of
 from agentnb.cli.questions import answer_text
 from agentnb.errors import ConfigurationError, IllegalTransition
@@ -24,6 +25,7 @@ from agentnb.notebook import formats, html
 from agentnb.notebook.arguments import parse
 from agentnb.notebook.interpolation import interpolate
 from agentnb.ports.model import Message, ModelRequest, Usage
+from agentnb.workflows.trace import StepRecord
 
 
 def test_agent_ids() -> None:
@@ -168,13 +170,23 @@ def test_interpolation() -> None:
 
 
 def test_cell_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    found = parse("helper -m openai:gpt -t a,b -o r --schema City --session s --fresh --record c.jsonl --background")
+    found = parse("helper -m openai:gpt -t a,b -o r --schema City --session s --record c.jsonl --background")
     assert found is not None
     assert (found.name, found.model, found.tools, found.variable) == ("helper", "openai:gpt", ("a", "b"), "r")
-    assert (found.schema, found.session, found.fresh, found.record, found.background) == ("City", "s", True, Path("c.jsonl"), True)
+    assert (found.schema, found.session, found.record, found.background) == ("City", "s", Path("c.jsonl"), True)
     assert parse("--help") is None
     assert "--background" in capsys.readouterr().out
-    for line in ("a b c", "--nope", "'", "--record a --replay b", "--max-steps x", "-o 'not valid'", "--timeout nan"):
+    for line in (
+        "a b c",
+        "--nope",
+        "'",
+        "--record a --replay b",
+        "--max-steps x",
+        "-o 'not valid'",
+        "--timeout nan",
+        "--session s --fresh",
+        "--continue --session s",
+    ):
         with pytest.raises(ConfigurationError, match="%%agent"):
             parse(line)
 
@@ -201,6 +213,22 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOME_API_KEY")
     secrets.refresh()
     assert secrets.redact("abcdefgh-not-shaped") == "abcdefgh-not-shaped"
+
+
+def test_what_is_printed_of_a_step_is_short_and_has_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "s3cret-of-the-house")
+    secrets.refresh()
+    long = "word " * 10 + "s3cret-of-the-house" + " word" * 100
+    for step in (
+        Step("m1.t1", "tool", "t", output=long),
+        Step("m1.t1", "tool", "t", error=long[:80]),
+        StepRecord("a", "tool", output=[long]),
+    ):
+        said = repr(step)
+        assert "word" in said
+        assert len(said) < 200
+        assert "house" not in said
+        assert "s3c" not in said
 
 
 def test_passwords_of_urls_are_masked() -> None:

@@ -64,6 +64,9 @@ class Finding:
                 text += f"[{json.dumps(part, ensure_ascii=False)}]"
         return text
 
+    def __repr__(self) -> str:
+        return f"<{self.severity} {self}>"
+
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         said = ": ".join(part for part in (place, self.field, self.message) if part)

@@ -23,9 +23,10 @@ class AgentCell:
     """What an agent's cell says.
 
     Attributes:
+        name: Of the agent; empty where the cell names none, and shares nothing with others.
         definition: The entry under ``agents:``; only what the cell's line gives.
         variable: That gets the answer, or an empty string.
-        fresh: Whether the cell wants no part of a conversation.
+        fresh: Whether the cell has no part in a conversation.
         prompt: The text with ``{name}``, what ``-c`` names in front.
     """
 
@@ -85,12 +86,14 @@ def agent_of(cell: Cell) -> AgentCell:
     if odd:
         raise CellProblem(f"%%agent: -c {odd} is no variable", "Read the file in an earlier step, and pass its text", 1)
     prompt = "\n\n".join([*(f"{{{name}}}" for name in context), text.strip()])
-    return AgentCell(found.name, definition | ({"options": options} if options else {}), found.variable, found.fresh, prompt)
+    return AgentCell(
+        found.name, definition | ({"options": options} if options else {}), found.variable, found.fresh or not found.name, prompt
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     options = _Parser(prog="%%agent", add_help=False, allow_abbrev=False)
-    options.add_argument("name", nargs="?", default=DEFAULT_NAME)
+    options.add_argument("name", nargs="?", default="")
     options.add_argument("-m", "--model")
     options.add_argument("-o", "--output", dest="variable", default="")
     options.add_argument("-c", "--context", default="")

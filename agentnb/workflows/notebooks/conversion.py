@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentnb.workflows.documents import WorkflowSpecError, editing
+from agentnb.workflows.notebooks.agents import DEFAULT_NAME
 from agentnb.workflows.notebooks.cells import Cell
 from agentnb.workflows.notebooks.functions import SCHEME, text_key
 from agentnb.workflows.notebooks.wiring import Plan, Wired, plan_of
@@ -97,7 +98,8 @@ class _Agents:
     def step(self, step: Wired) -> dict[str, Any]:
         agent = step.draft.agent
         assert agent is not None  # noqa: S101
-        earlier = self._known.get(agent.name)
+        name = agent.name or DEFAULT_NAME
+        earlier = self._known.get(agent.name) if agent.name else None
         if earlier is not None and not agent.fresh:
             message = f"the agent {agent.name} would go on with its conversation of the step {earlier[0].name}, which steps don't have"
             self._refuse(step.draft.cells[0], message, "Add --fresh, or give the agent another name")
@@ -106,7 +108,7 @@ class _Agents:
             self._refuse(step.draft.cells[0], message, "Give its options in the line of %%agent, under a name of its own")
         whole = {**(earlier[1] if earlier else {}), **agent.definition}
         self._known[agent.name] = (step, whole)
-        key = agent.name if self.definitions.get(agent.name, whole) == whole else f"{agent.name}_{step.name}"
+        key = name if self.definitions.get(name, whole) == whole else f"{name}_{step.name}"
         self.definitions[key] = whole
         return {"agent": key, "input": agent.text(lambda place: self._expression(step, place))}
 

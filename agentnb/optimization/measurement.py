@@ -12,7 +12,7 @@ _VISIT_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of every repetition, sorted."""
+    """Seconds of an inference in every repetition, sorted."""
 
     seconds: tuple[float, ...]
 
@@ -38,6 +38,7 @@ def interleaved(
     rounds: int,
     *,
     visit: float = _VISIT_SECONDS,
+    inferences: int = 1,
     tick: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[str, Timing]:
     """Time each piece of work in rounds; the order within a round changes.
@@ -46,6 +47,7 @@ def interleaved(
         work: What to do, by its name; the first round is a warm-up and isn't counted.
         rounds: How often each has its turn.
         visit: Seconds that one turn lasts at least; a turn has at least one repetition.
+        inferences: How many one piece of work makes; the time is shared among them.
         tick: Told which round is done, and of how many.
     """
     order, found = random.Random(0), {name: list[float]() for name in work}
@@ -55,7 +57,7 @@ def interleaved(
         for name in names:
             times = _visit(work[name], visit)
             if number:
-                found[name] += times
+                found[name] += [seconds / inferences for seconds in times]
         tick(number, rounds)
     return {name: Timing(tuple(sorted(times))) for name, times in found.items()}
 

@@ -184,6 +184,7 @@ class Search:
         return interleaved(
             {name: self._pass(model) for name, model in models.items()},
             rounds,
+            inferences=len(self._question.timed),
             tick=lambda done, total: self._tell(f"{what}: measuring", done, total),
         )
 

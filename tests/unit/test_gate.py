@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from agentnb.errors import ConfigurationError
-from agentnb.optimization import gate, metrics, plots
+from agentnb.optimization import gate, measurement, metrics, plots
 from agentnb.optimization.measurement import Timing, interleaved
 from agentnb.optimization.recipes import BASELINE, candidates
 
@@ -119,6 +122,13 @@ def test_each_has_its_turn_in_every_round() -> None:
     times = interleaved({name: lambda name=name: order.append(name) for name in "abc"}, 3, visit=0)
     assert {len(timing.seconds) for timing in times.values()} == {3}
     assert [set(order[place : place + 3]) for place in range(0, 12, 3)] == [set("abc")] * 4
+
+
+def test_a_pass_over_several_inputs_is_told_by_the_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that goes on a second each time that it is looked at."""
+    seconds = itertools.count()
+    monkeypatch.setattr(measurement, "time", SimpleNamespace(perf_counter=lambda: next(seconds)))
+    assert interleaved({"a": lambda: None}, 2, visit=0, inferences=4)["a"].seconds == (0.25, 0.25)
 
 
 def test_recipes_fit_the_model_and_the_device() -> None:

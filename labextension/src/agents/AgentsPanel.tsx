@@ -179,7 +179,7 @@ function marksOf(agent: Agent, runs: readonly Run[]): Mark[] {
     }
   }
   for (const run of runs.filter(found => isFinal(found.status))) {
-    marks.set(run.id, { id: run.id, status: run.status, milliseconds: tookMs(run, 0), at: run.started_at });
+    marks.set(run.id, { id: run.id, status: run.status, milliseconds: tookMs(run, 0) ?? 0, at: run.started_at });
   }
   return [...marks.values()].sort((a, b) => (a.at < b.at ? -1 : 1)).slice(-MARKS);
 }

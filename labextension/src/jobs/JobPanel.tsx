@@ -136,7 +136,7 @@ function History({ name, state }: { name: string; state: string }): JSX.Element 
               <Ago at={run.started_at} />
             </td>
             <td data-type="number">
-              <Took from={run.started_at} to={run.ended_at} />
+              <Took run={run} />
             </td>
             <td className="agentnb-muted">{run.trigger}</td>
             <td className="agentnb-run-said" title={run.error?.message ?? run.output}>

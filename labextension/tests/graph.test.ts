@@ -167,6 +167,7 @@ describe('the state', () => {
 
   it('has no time of the whole while it only waits', () => {
     const run = {
+      seq: 1,
       id: 'r',
       name: 'r',
       reason: '',

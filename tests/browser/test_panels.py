@@ -306,10 +306,14 @@ def test_a_user_without_permission_is_told(page: Page, forbid: Callable[..., Non
 
 @pytest.mark.usefixtures("agents")
 def test_a_restart_of_the_server_is_survived(lab: Lab, page: Page) -> None:
-    open_panel(page, "Runs")
+    panel = open_panel(page, "Runs")
     expect(rows(page).first).to_be_visible()
     lab.stop()
     expect(page.get_by_test_id("agentnb-connection")).to_contain_text("The server does not answer")
+    with page.expect_event("requestfailed", lambda request: "api/v1/runs?" in request.url):
+        panel.get_by_test_id("agentnb-runs-filter").fill("status:waiting")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(page.get_by_test_id("agentnb-trouble")).to_have_count(0)  # one line says it, not two
     waiting = triage(lab)
     lab.start()
     expect(rows(page, run=waiting, status="waiting")).to_be_visible()

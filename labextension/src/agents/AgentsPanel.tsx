@@ -64,7 +64,9 @@ export function AgentsPanel({ args, keep }: PanelProps): JSX.Element {
           />
         </div>
         <span className="agentnb-space" />
-        <span className="agentnb-muted agentnb-figure">{value ? plural(shown.length, 'agent') : ''}</span>
+        <span className="agentnb-muted agentnb-figure">
+          {value && (value.next ? `${shown.length} of the newest ${MOST} agents` : plural(shown.length, 'agent'))}
+        </span>
       </div>
       {problem && <Trouble problem={problem} onRetry={reload} />}
       {!problem && <ModelOffer name="" />}

@@ -183,6 +183,7 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     chat = page.get_by_test_id("agentnb-chat")
     field = chat.get_by_test_id("agentnb-chat-input")
     field.fill("Write to Ann.")
+    expect(chat.get_by_role("button", name="Send")).to_be_enabled()  # the agent is read by now
     field.press("Enter")
 
     question = chat.get_by_test_id("agentnb-question")

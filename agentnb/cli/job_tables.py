@@ -17,6 +17,8 @@ from agentnb.notebook.tables import Table
 from agentnb.ports.store import Run
 from agentnb.runtime.runtime import current
 
+_WRONG = "the file is wrong: agentnb jobs validate"
+
 
 def jobs_table(catalog: Catalog) -> Table:
     """The jobs of a folder: what starts them, the next time, the last run; and files that are no jobs."""
@@ -25,17 +27,16 @@ def jobs_table(catalog: Catalog) -> Table:
     for file in catalog.files:
         spec = catalog.specs.get(file)
         if spec is None:
-            data.append(
-                {"name": file.stem, "file": str(file), "starts": "the file is wrong: agentnb jobs validate", "next": None, "last": None}
-            )
+            data.append({"name": file.stem, "file": str(file), "starts": _WRONG, "next": None, "last": None})
             continue
+        due = _next(spec)
         last = next(iter(runtime.runs(kind="job", name=spec.name, limit=1)), None)
         data.append(
             {
                 "name": spec.name,
                 "file": str(file),
-                "starts": starts(spec),
-                "next": _next(spec),
+                "starts": _WRONG if spec.schedule and spec.schedule.cron and due is None else starts(spec),
+                "next": due,
                 "last": _last(last),
                 "description": spec.description,
             }
@@ -73,7 +74,7 @@ def _first(spec: JobSpec, count: int) -> Iterator[tuple[float, str, str]]:
     try:
         for _, moment in zip(range(count), schedule.times(spec.schedule.cron, spec.schedule.timezone, time.time()), strict=False):
             yield moment, spec.name, spec.schedule.timezone
-    except (schedule.NotASchedule, ValueError):
+    except schedule.NotASchedule:
         return
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +27,7 @@ from agentnb.runtime import agent_runs
 from agentnb.runtime.agent_runs import RunOptions
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.runtime import current
+from agentnb.runtime.shown import elapsed
 
 app = typer.Typer(help="Runs of the store, past and present.", no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it.", autocompletion=run_ids)]
@@ -39,7 +39,7 @@ def list_runs(
     kind: Annotated[Kind | None, typer.Option(help="Only runs of this kind.")] = None,
     status: Annotated[str, typer.Option(help="queued, running, waiting, completed, failed or cancelled.")] = "",
     name: Annotated[str, typer.Option(help="Only runs of this agent or workflow.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List runs, newest first."""
@@ -252,16 +252,10 @@ def _arguments(text: str) -> dict[str, Any] | None:
 
 def _table(found: Sequence[Run]) -> Table:
     rows = [
-        (run.id, run.kind, run.name, run.status, run.reason, ago(run.created_at), usage_line("", run.usage, _milliseconds(run)))
-        for run in found
+        (run.id, run.kind, run.name, run.status, run.reason, ago(run.created_at), usage_line("", run.usage, elapsed(run))) for run in found
     ]
     columns = ("run", "kind", "name", "status", "reason", "started", "used")
     return Table(columns, tuple(rows), tuple(found), "No such runs: start one with `agentnb run NAME_OR_FILE`")
-
-
-def _milliseconds(run: Run) -> float:
-    end = datetime.fromisoformat(run.ended_at) if run.ended_at else datetime.now(UTC)
-    return (end - datetime.fromisoformat(run.created_at)).total_seconds() * 1000
 
 
 def _data(run: Run) -> dict[str, Any]:

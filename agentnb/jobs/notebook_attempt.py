@@ -61,5 +61,5 @@ def _kernel(job: Job) -> dict[str, str]:
 
     if job.spec.kernel:
         return {"kernel_name": job.spec.kernel}
-    metadata = json.loads(job.source.read_bytes()).get("metadata", {})
-    return {} if "kernelspec" in metadata else {"kernel_name": "python3", "language": "python"}
+    named = json.loads(job.source.read_bytes())["metadata"].get("kernelspec", {}).get("name")
+    return {} if named else {"kernel_name": "python3", "language": "python"}

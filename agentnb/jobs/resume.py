@@ -93,9 +93,8 @@ def source_hashes(source: Path) -> dict[str, str]:
         data = source.read_bytes()
         if source.suffix != ".ipynb":
             return {source.name: hashlib.sha256(data).hexdigest()}
-        notebook = json.loads(data)
-        if not isinstance(notebook["metadata"], dict) or not all(isinstance(cell["metadata"], dict) for cell in notebook["cells"]):
-            raise TypeError("its metadata is no mapping")
+        notebook = json.loads(data.decode())
+        _check(notebook)
         return hashes_of(notebook["cells"])
     except OSError as error:
         raise ConfigurationError(f"{source} can't be read: {error.strerror}") from None
@@ -103,3 +102,18 @@ def source_hashes(source: Path) -> dict[str, str]:
         raise ConfigurationError(
             f"{source} is no notebook: {type(error).__name__}: {error}. Open it in JupyterLab and save it again"
         ) from None
+
+
+def _check(notebook: Any) -> None:
+    """Whether a notebook has the shape that papermill takes for granted.
+
+    Raises:
+        TypeError, KeyError: It hasn't.
+    """
+    if notebook["nbformat"] != 4:
+        raise TypeError("its nbformat isn't 4")
+    for part in (notebook, *notebook["cells"]):
+        metadata = part["metadata"]
+        for name, shape in (("kernelspec", dict), ("language_info", dict), ("papermill", dict), ("tags", list)):
+            if not isinstance(metadata.get(name, shape()), shape):
+                raise TypeError(f"its metadata.{name} is {json.dumps(metadata[name])}")

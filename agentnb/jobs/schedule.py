@@ -5,6 +5,7 @@ Cron expressions are read by cronsim, which follows Debian's cron through daylig
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,18 +54,21 @@ def check(cron: str, timezone: str) -> None:
     Raises:
         NotASchedule: It can't, or never is.
     """
-    zone = _zone(timezone)
-    try:
-        next(CronSim(cron, datetime.now(UTC).astimezone(zone)))
-    except CronSimError as error:
-        raise NotASchedule(f"{cron!r} is no cron expression: {error}") from None
-    except StopIteration:
-        raise NotASchedule(f"{cron!r} is never due") from None
+    if next(times(cron, timezone, time.time()), None) is None:
+        raise NotASchedule(f"{cron!r} is never due")
 
 
 def times(cron: str, timezone: str, after: float) -> Iterator[float]:
-    """When it is due, in order, strictly after that moment."""
-    for moment in CronSim(cron, datetime.fromtimestamp(after, UTC).astimezone(_zone(timezone))):
+    """When it is due, in order, strictly after that moment.
+
+    Raises:
+        NotASchedule: It can't be read.
+    """
+    try:
+        found = CronSim(cron, datetime.fromtimestamp(after, UTC).astimezone(_zone(timezone)))
+    except CronSimError as error:
+        raise NotASchedule(f"{cron!r} is no cron expression: {error}") from None
+    for moment in found:
         yield moment.timestamp()
 
 

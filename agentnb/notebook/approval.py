@@ -30,7 +30,7 @@ class ApprovalCard(anywidget.AnyWidget):
     """What will be done, with which arguments, the risk; Approve, Edit, Deny; the time that is left."""
 
     _esm = _STATIC / "approval.js"
-    _css = _STATIC / "approval.css"
+    _css = _STATIC / "question.css"
 
     question = traitlets.Dict().tag(sync=True)
     state = traitlets.Unicode("waiting").tag(sync=True)

@@ -49,7 +49,7 @@ def ago(timestamp: str) -> str:
     return timestamp
 
 
-def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float) -> str:
+def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float | None) -> str:
     """``model · 3 calls · 2 tools · 1.2k tokens · $0.0012 · 4.1 s · replayed``."""
     calls, tools = usage.get("model_calls", 0), usage.get("tool_calls", 0)
     tokens = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
@@ -60,7 +60,7 @@ def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float) -> str
         plural(tools, "tool") if tools else "",
         plural(tokens, "token") if tokens else "",
         f"${cost:.4f}" if cost else "",
-        duration(milliseconds),
+        "" if milliseconds is None else duration(milliseconds),
         "replayed" if usage.get("replayed") else "",
         CUT if usage.get("cut_off") else "",
     ]

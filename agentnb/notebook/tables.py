@@ -6,16 +6,18 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from html import escape
 from numbers import Number
 from typing import Any
+
+from rich.cells import cell_len, set_cell_size
 
 from agentnb.notebook import html
 from agentnb.notebook.formats import ago, usage_line
 from agentnb.ports.model import ModelInfo
 from agentnb.ports.optimizer import Optimized
 from agentnb.ports.store import AgentRecord, Run
+from agentnb.runtime.shown import elapsed
 
 _TOOLTIP = 2_000
 _NARROWEST = 12
@@ -51,7 +53,7 @@ class Table:
         if not self.rows:
             return self.empty
         lines = [self.columns, *(tuple(_one_line(cell) if self.most else cell for cell in row) for row in self.rows)]
-        widths = [max(len(line[place]) for line in lines) for place in range(len(self.columns))]
+        widths = [max(cell_len(line[place]) for line in lines) for place in range(len(self.columns))]
         if self.most:
             widths = _narrowed([min(width, self.most) for width in widths])
         return "\n".join(
@@ -61,7 +63,8 @@ class Table:
 
     def _padded(self, place: int, cell: str, width: int) -> str:
         text = _cut(cell, width)
-        return text.rjust(width) if place in self.numbers else text.ljust(width)
+        room = " " * (width - cell_len(text))
+        return room + text if place in self.numbers else text + room
 
     def _repr_html_(self) -> str:
         cells = [
@@ -79,7 +82,7 @@ class Table:
 
 def runs(found: Sequence[Run]) -> Table:
     """Runs, as ``%agentnb runs`` and ``agentnb runs list`` show them."""
-    rows = [(run.id, run.name, run.status, run.reason, ago(run.created_at), usage_line("", run.usage, _milliseconds(run))) for run in found]
+    rows = [(run.id, run.name, run.status, run.reason, ago(run.created_at), usage_line("", run.usage, elapsed(run))) for run in found]
     return Table(
         ("run", "name", "status", "reason", "started", "used"),
         tuple(rows),
@@ -141,7 +144,7 @@ def _one_line(text: str) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return text if cell_len(text) <= most else f"{set_cell_size(text, most - 1).rstrip()}…"
 
 
 def _narrowed(widths: list[int]) -> list[int]:
@@ -150,12 +153,3 @@ def _narrowed(widths: list[int]) -> list[int]:
     while room and sum(widths) > room and max(widths) > _NARROWEST:
         widths[widths.index(max(widths))] -= 1
     return widths
-
-
-def _milliseconds(run: Run) -> float:
-    output = run.output if isinstance(run.output, dict) else {}
-    if run.kind == "agent" and "execution_time_ms" in output:
-        return float(output["execution_time_ms"])
-    if not run.ended_at:
-        return 0.0
-    return (datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.created_at)).total_seconds() * 1000

@@ -27,6 +27,12 @@ def now() -> str:
     return f"{_second(seconds)}.{nanoseconds // 1000:06d}Z"
 
 
+def rfc3339(seconds: float) -> str:
+    """Seconds since the epoch as such text."""
+    whole, part = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_second(whole)}.{part:06d}Z"
+
+
 class _Brief(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from agentnb.agents.identity import new_run_id
 from agentnb.errors import AgentNBError, ExecutionCancelled, LeaseLost, described
 from agentnb.ports.store import Event, Fence, FiringChange, Reason, Run, RunChange, now
 from agentnb.runtime.agent_runs import classified
-from agentnb.runtime.owner import LEASE_SECONDS, is_dead, this_process
+from agentnb.runtime.owner import LEASE_SECONDS, is_dead, last_sign, this_process
 
 if TYPE_CHECKING:
     from agentnb.runtime.runtime import Runtime
@@ -63,11 +63,12 @@ def end_ownerless(runtime: Runtime, run: Run, error: AgentNBError | None = None)
     """End a run whose process is gone, and the firing that it answered: as cancelled, by default; None where somebody else was quicker."""
     error = error or ExecutionCancelled(f"cancelled by {runtime.settings.user}")
     with suppress(LeaseLost):
-        run = runtime.claim(run)
+        last, run = last_sign(run), runtime.claim(run)
         status, reason = classified(error)
         lost: Reason = "lost" if isinstance(error, ProcessLost) else reason
         change = {
-            "status": status, "reason": lost, "error": described(error), "owner": "", "lease_until": 0.0, "ended_at": now(),
+            "status": status, "reason": lost, "error": described(error), "owner": "", "lease_until": 0.0,
+            "ended_at": last if lost == "lost" else now(),
         }  # fmt: skip
         firings = [found for found in runtime.store.firings(job=run.name, statuses=["started"]) if found.run_id == run.id]
         runtime.store.write(

@@ -8,6 +8,8 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from agentnb.ports.store import Run, rfc3339
+
 LEASE_SECONDS = 30.0
 _STARTTIME = 18
 """Its place behind the state in /proc/PID/stat, in ticks since the machine was started: proc_pid_stat(5)."""
@@ -28,6 +30,11 @@ def is_dead(owner: str) -> bool:
     host, _, rest = owner.partition("/")
     pid, _, start = rest.partition("/")
     return host == socket.gethostname() and pid.isdigit() and _start(int(pid)) != start
+
+
+def last_sign(run: Run) -> str:
+    """When a run that was lost was last known to be executed, RFC 3339 UTC: its lease was renewed then."""
+    return max(run.created_at, rfc3339(run.lease_until - LEASE_SECONDS))
 
 
 def _start(pid: int) -> str:

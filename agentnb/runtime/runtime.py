@@ -23,7 +23,7 @@ from agentnb.runtime import agent_runs
 from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.continuation import Continuation
 from agentnb.runtime.models import Models
-from agentnb.runtime.owner import LEASE_SECONDS, is_dead, this_process
+from agentnb.runtime.owner import LEASE_SECONDS, is_dead, last_sign, this_process
 from agentnb.runtime.registry import AgentRegistry
 from agentnb.runtime.results import AgentResult
 from agentnb.runtime.watch import Watch
@@ -252,7 +252,7 @@ class Runtime:
     def _seen(self, run: Run) -> Run:
         begun = run.status == "running" or (run.status == "queued" and run.attempt > 0)
         lost = begun and not self.is_alive(run)
-        return replace(run, status="failed", reason="lost") if lost else run
+        return replace(run, status="failed", reason="lost", ended_at=last_sign(run)) if lost else run
 
 
 _current: Runtime | None = None

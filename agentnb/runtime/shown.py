@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+from agentnb.ports.store import Run
 from agentnb.secrets import redact, to_json
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -28,6 +30,14 @@ def duration(milliseconds: float) -> str:
     if minutes < 60:
         return f"{minutes} m {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} m"
+
+
+def elapsed(run: Run) -> float | None:
+    """Milliseconds that a run took, or takes so far; None while it doesn't work: it is queued, or waits for somebody."""
+    if not run.ended_at and run.status != "running":
+        return None
+    end = datetime.fromisoformat(run.ended_at) if run.ended_at else datetime.now(UTC)
+    return max((end - datetime.fromisoformat(run.created_at)).total_seconds() * 1000, 0.0)
 
 
 def money(cost: float | None) -> str:

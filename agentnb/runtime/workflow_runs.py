@@ -28,6 +28,7 @@ from agentnb.runtime.workflow_definitions import Ready, checked_inputs, known_st
 from agentnb.runtime.workflow_endings import end, end_children, ended, suspend
 from agentnb.runtime.workflow_results import WorkflowRun, made, result_of, usage_of
 from agentnb.secrets import to_json
+from agentnb.workflows.claims import Claims
 from agentnb.workflows.dag import DagExecutor, Suspended
 from agentnb.workflows.job import Job, Past, Presenter
 from agentnb.workflows.kinds.call import Kind
@@ -65,6 +66,7 @@ class Host:
     runtime: Runtime
     ready: Ready
     options: WorkflowOptions
+    claims: Claims
 
     def executor(self, name: str) -> Any:
         return self.runtime.executor(name)
@@ -79,6 +81,7 @@ async def execute(
     run_id: str = "",
     parent: str = "",
     past: Past | None = None,
+    claims: Claims | None = None,
 ) -> WorkflowRun:
     """Run a workflow.
 
@@ -110,7 +113,7 @@ async def execute(
     started = _started(run, past or Past())
     runtime.store.write(*ready.definitions(), run, started)
     tell(options.listener, started)
-    return await _drive(runtime, ready, run, options, past or Past())
+    return await _drive(runtime, ready, run, options, past or Past(), claims or Claims())
 
 
 def queue(
@@ -172,7 +175,7 @@ async def _begin(runtime: Runtime, run: Run, options: WorkflowOptions) -> Workfl
     fields = {"status": run.status, "definition": run.definition, "input": given}
     runtime.store.write(*ready.definitions(), RunChange(run.id, fields), started, fence=Fence(run.id, run.attempt))
     tell(options.listener, started)
-    return await _drive(runtime, ready, run, options, past)
+    return await _drive(runtime, ready, run, options, past, Claims())
 
 
 def _accepted(runtime: Runtime, ready: Ready, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +212,7 @@ async def resume(runtime: Runtime, run_id: str, options: WorkflowOptions) -> Wor
     return await go_on(runtime, run, load(runtime, runtime.store.definition(run.definition)), options)
 
 
-async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptions) -> WorkflowRun:
+async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptions, claims: Claims | None = None) -> WorkflowRun:
     """Take a run over and execute what is left of it."""
     run = runtime.claim(run)
     events = runtime.store.events(run.id)
@@ -222,7 +225,7 @@ async def go_on(runtime: Runtime, run: Run, ready: Ready, options: WorkflowOptio
     source = started.get("rerun_of", "")
     repeated = steps_of(runtime.store.events(source)) if source else {}
     past = Past(steps_of(events), visits, heard, source, repeated, frozenset(started.get("fresh", ())))
-    return await _drive(runtime, ready, run, options, past)
+    return await _drive(runtime, ready, run, options, past, claims or Claims())
 
 
 async def rerun(
@@ -269,7 +272,7 @@ def get(runtime: Runtime, run_id: str) -> WorkflowRun:
     return result_of(run, runtime.store.events(run.id), runtime.store.definition(run.definition))
 
 
-async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOptions, past: Past) -> WorkflowRun:
+async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOptions, past: Past, claims: Claims) -> WorkflowRun:
     active, started = ActiveRun(run.id), time.perf_counter()
     write = partial(runtime.store.write, fence=Fence(run.id, run.attempt))
 
@@ -290,7 +293,8 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         active,
         _kinds(ready),
         runtime.store.cached,
-        Host(runtime, ready, options),
+        Host(runtime, ready, options, claims),
+        claims,
         past,
         presenter,
     )
@@ -320,7 +324,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         suspend(runtime, run, waiting)
         if runtime.store.signals(run.id, told):
             with suppress(LeaseLost):
-                return await go_on(runtime, runtime.store.run(run.id), ready, options)
+                return await go_on(runtime, runtime.store.run(run.id), ready, options, claims)
         if run.parent:
             raise
         return get(runtime, run.id)

@@ -53,14 +53,14 @@ class WorkflowStep:
                 begun = _begun(call)
                 if begun is None:
                     run = await workflow_runs.execute(
-                        host.runtime, ready, call.input or {}, host.options, run_id=call.child, parent=call.run_id
+                        host.runtime, ready, call.input or {}, host.options, run_id=call.child, parent=call.run_id, claims=host.claims
                     )
                 elif begun.status in FINAL:
                     run = workflow_runs.get(host.runtime, begun.id)
                     if run.status != "completed":
                         raise StepFailed(f"its run {begun.id} {run.status}: {(run.error or {}).get('message', '')}")
                 else:
-                    run = await workflow_runs.go_on(host.runtime, begun, ready, host.options)
+                    run = await workflow_runs.go_on(host.runtime, begun, ready, host.options, host.claims)
                 return Result(run.outputs, usage=run.usage)
             except Suspended as waiting:
                 due = max(waiting.wake_at - time.time(), 0.01) if waiting.wake_at else None

@@ -281,7 +281,7 @@ def _next(spec: JobSpec, count: int) -> list[str]:
         return []
     try:
         return [_moment(at) for at in islice(schedule.times(spec.schedule.cron, spec.schedule.timezone, time.time()), count)]
-    except ValueError:
+    except schedule.NotASchedule:
         return []
 
 

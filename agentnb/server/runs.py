@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -12,6 +11,7 @@ from agentnb.ports.store import FINAL, Record, Run
 from agentnb.runtime import workflow_runs
 from agentnb.runtime.diff import diff as differences
 from agentnb.runtime.runtime import Runtime
+from agentnb.runtime.shown import elapsed
 from agentnb.runtime.workflow_results import WorkflowRun
 from agentnb.server.pages import Name, Page, PageQuery, cursor_of, pair_of
 from agentnb.server.routing import Call, Data, Request
@@ -185,8 +185,7 @@ def run_data(run: Run) -> RunData:
 
 def last_run(run: Run) -> LastRun:
     """A run as the lists of agents and jobs show their last ones."""
-    took = datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.created_at) if run.ended_at else None
-    milliseconds = took.total_seconds() * 1000 if took is not None else None
+    milliseconds = elapsed(run) if run.ended_at else None
     return LastRun(id=run.id, status=run.status, reason=run.reason, started_at=run.created_at, duration_ms=milliseconds)
 
 

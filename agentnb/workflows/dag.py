@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from contextvars import copy_context
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from agentnb.errors import AgentNBError, ExecutionError
@@ -94,7 +95,8 @@ class DagExecutor:
         self._free = dict(job.spec.resources.pools)
         self._slots = float(job.spec.resources.max_parallel or "inf")
         self._tasks: dict[Instance, tuple[asyncio.Task[None], _Fan | None]] = {}
-        self._held: dict[str, list[tuple[Instance, _Fan | None]]] = {}
+        self._held = 0
+        self._claimed: set[str] = set()
         self._known: list[str] = []
         self._released: set[str] = set()
         self._fans: list[_Fan] = []
@@ -119,7 +121,11 @@ class DagExecutor:
         try:
             await self._end
         finally:
-            await self._stop()
+            try:
+                await self._stop()
+            finally:
+                for key in list(self._claimed):
+                    self._let_go(key)
         if self.failure is not None:
             raise StepError(self.failure)
         return self.runner.outputs({})
@@ -200,30 +206,35 @@ class DagExecutor:
         """Whether it waits for another that is about to have the same result; otherwise others wait for it."""
         if not instance.cache_key:
             return False
-        others = self._held.get(instance.cache_key)
-        if others is None:
-            self._held[instance.cache_key] = []
+        if self._job.claims.claim(instance.cache_key, partial(self._again, instance, fan)):
+            self._claimed.add(instance.cache_key)
             return False
-        others.append((instance, fan))
+        self._held += 1
         if fan is not None:
             fan.held += 1
         return True
 
     def _let_go(self, key: str) -> None:
-        """What others waited for has ended: they find its result in the cache by now, or one of them tries itself."""
-        for instance, fan in self._held.pop(key):
-            self._soon()
-            if fan is None:
-                self._ready.append(instance.key)
-                continue
-            fan.held -= 1
-            if fan.record.error is None:
-                if not fan.left:
-                    self._enqueue(fan.step, fan)
-                fan.left.append(instance.values["index"])
-            else:
-                del self.runner.records[instance.record.id]
-                self._end_of_fan(fan)
+        self._claimed.remove(key)
+        self._job.claims.release(key)
+
+    def _again(self, instance: Instance, fan: _Fan | None) -> None:
+        """What an instance waited for has ended: it finds the result in the cache by now, or tries itself."""
+        if self._end is None or self._end.done():
+            return
+        self._held -= 1
+        self._soon()
+        if fan is None:
+            self._ready.append(instance.key)
+            return
+        fan.held -= 1
+        if fan.record.error is None:
+            if not fan.left:
+                self._enqueue(fan.step, fan)
+            fan.left.append(instance.values["index"])
+        else:
+            del self.runner.records[instance.record.id]
+            self._end_of_fan(fan)
 
     def _settled(self, instance: Instance) -> None:
         name = instance.key
@@ -426,9 +437,9 @@ class DagExecutor:
     def _check_end(self) -> None:
         if self._end is None or self._end.done() or self._finished or self._turning:
             return
-        if not self._tasks or self.failure is not None:
+        if self.failure is not None or not (self._tasks or self._held):
             self._end.set_result(None)
-        elif not self._attended and len(self.runner.waiting) == len(self._tasks):
+        elif self._tasks and not self._attended and len(self.runner.waiting) == len(self._tasks):
             nearest = min(self.runner.waiting.values())
             if nearest > time.time() + PATIENCE_SECONDS:
                 self._end.set_exception(Suspended(nearest if nearest != float("inf") else 0.0))

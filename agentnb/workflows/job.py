@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from agentnb.policy import PolicyEngine
 from agentnb.ports.store import Cached
 from agentnb.workflows.callables import Function
+from agentnb.workflows.claims import Claims
 from agentnb.workflows.graph import CompiledStep
 from agentnb.workflows.kinds.call import Kind
 from agentnb.workflows.ledger import Ledger
@@ -77,6 +78,7 @@ class Job:
     kinds: Mapping[str, Kind]
     cached: Callable[[str], Cached | None]
     host: Any = None
+    claims: Claims = field(default_factory=Claims)
     past: Past = field(default_factory=Past)
     presenter: Presenter | None = None
 

@@ -69,5 +69,5 @@ export function notifyOfRuns(app: JupyterFrontEnd, { live, settings, open }: Ser
 
 /** Whether somebody may have looked elsewhere when it failed. */
 function matters(run: Run): boolean {
-  return run.kind === 'job' || (!run.job && tookMs(run, Date.now()) >= PATIENCE);
+  return run.kind === 'job' || (!run.job && (tookMs(run, Date.now()) ?? 0) >= PATIENCE);
 }

@@ -6,7 +6,7 @@ import { around, everyNode, foldable, HEAD, PAD, placed, type Placed } from '../
 import { left } from '../src/graph/question';
 import { matches, rowsOf, sorted } from '../src/graph/rows';
 import { EMPTY, merged, secondLine, spoken } from '../src/graph/state';
-import { asking, counts, elapsed, statusWord } from '../src/graph/status';
+import { asking, counts, elapsed, runElapsed, statusWord } from '../src/graph/status';
 import { ticks } from '../src/graph/Timeline';
 import type { GraphData, GraphNode, GraphState, NodeState } from '../src/graph/types';
 import { neighbour, nextLine } from '../src/graph/walk';
@@ -163,6 +163,24 @@ describe('the state', () => {
     [{ status: 'completed', visits: 3 }, '3×'],
   ])('says %j as %s', (state, said) => {
     expect(secondLine(node('a', 0, 0), state, NOW)).toBe(said);
+  });
+
+  it('has no time of the whole while it only waits', () => {
+    const run = {
+      seq: 1,
+      id: 'r',
+      name: 'r',
+      reason: '',
+      started_at: NOW - 4000,
+      ended_at: 0,
+      error: null,
+      parent: '',
+      usage: {},
+      path: [],
+    };
+    expect(runElapsed({ ...run, status: 'waiting' }, NOW)).toBeNull();
+    expect(runElapsed({ ...run, status: 'running' }, NOW)).toBe(4000);
+    expect(runElapsed({ ...run, status: 'failed', ended_at: NOW - 1000 }, NOW)).toBe(3000);
   });
 
   it('is spoken with its status, as colour alone says nothing', () => {

@@ -59,6 +59,10 @@ describe('runs', () => {
     expect([run('a'), later, run('b')].sort(newestFirst).map(found => found.id)).toEqual(['c', 'b', 'a']);
     expect(tookMs(run('a', { ended_at: '2026-11-25T12:00:02.500000Z' }), 0)).toBe(2500);
     expect(tookMs(run('a'), Date.parse('2026-11-25T11:59:00Z'))).toBe(0);
+    const now = Date.parse('2026-11-28T12:00:00Z');
+    expect(tookMs(run('a', { status: 'waiting' }), now)).toBeNull();
+    expect(tookMs(run('a', { status: 'queued' }), now)).toBeNull();
+    expect(tookMs(run('a', { status: 'failed', reason: 'lost', ended_at: '2026-11-25T12:00:02.5Z' }), now)).toBe(2500);
   });
 });
 

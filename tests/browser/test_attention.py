@@ -84,7 +84,7 @@ def test_a_job_that_failed_is_told_of_and_resumed(lab: Lab, page: Page) -> None:
     folder.mkdir()
     write_notebook(folder / "report.ipynb", "import os\nassert os.path.exists('mended'), 'not yet'")
     (folder / "report.yaml").write_text("name: report\nnotebook: report.ipynb\n")
-    panel = open_panel(page, "Jobs")
+    panel = open_panel(page, "Agent jobs")
     panel.get_by_test_id("agentnb-job-run").click()
     toast = toasts(page, "report failed")
     expect(toast).to_contain_text("not yet")

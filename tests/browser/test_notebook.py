@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.jupyterlab import Lab, Notebook, tool_call
+from tests.support.panels import tool_steps
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -68,7 +69,7 @@ def test_a_cell_streams_and_unfolds(lab: Lab, notebook: Notebook) -> None:
     summary.click()
     rows.first.wait_for()
     assert [row.locator(".agentnb-kind").inner_text() for row in rows.all()] == ["model", "tool", "model"]
-    tool = cell.locator(".agentnb-step", has=cell.page.locator(".agentnb-kind", has_text="tool"))
+    tool = tool_steps(cell)
     assert not tool.locator(".agentnb-json").first.is_visible()
     tool.locator(".agentnb-row").click()
     tool.locator(".agentnb-json").first.wait_for()

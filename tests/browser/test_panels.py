@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from agentnb.ports.store import Run
 from agentnb.runtime.runtime import current
 from tests.support.jupyterlab import TOKEN, Lab, Notebook, tool_call
 from tests.support.notebooks import write_notebook
-from tests.support.panels import close_all, open_panel, open_run, rows, triage
+from tests.support.panels import close_all, open_panel, open_run, rows, tool_steps, triage
 from tests.support.pictures import picture
 
 if TYPE_CHECKING:
@@ -110,6 +111,21 @@ def test_runs_appear_are_filtered_and_compared(lab: Lab, page: Page) -> None:
     expect(view.locator('td[data-mark="+"]', has_text="Tuesday").first).to_be_visible()
 
 
+def test_a_filter_finds_what_is_far_back(page: Page) -> None:
+    old = [
+        Run(f"exec_{place:03}", "agent", "needle" if place == 0 else "hay", "completed", created_at=at, ended_at=at)
+        for place in range(250)
+        for at in [f"2020-01-01T{place // 60:02}:{place % 60:02}:00.000000Z"]
+    ]
+    current().store.write(*old)
+    panel = open_panel(page, "Runs")
+    panel.get_by_test_id("agentnb-runs-filter").fill("needle")
+    expect(rows(page, run="exec_000")).to_be_visible()
+    expect(panel.get_by_test_id("agentnb-runs-count")).to_have_text("1 run")
+    for run in old:
+        current().delete(run.id)
+
+
 def test_a_run_asks_and_is_answered(lab: Lab, page: Page) -> None:
     run_id = triage(lab)
     view = open_run(page, run_id)
@@ -167,6 +183,7 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     chat = page.get_by_test_id("agentnb-chat")
     field = chat.get_by_test_id("agentnb-chat-input")
     field.fill("Write to Ann.")
+    expect(chat.get_by_role("button", name="Send")).to_be_enabled()  # the agent is read by now
     field.press("Enter")
 
     question = chat.get_by_test_id("agentnb-question")
@@ -186,13 +203,13 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     summary = chat.get_by_test_id("agentnb-summary")
     expect(summary).to_have_text(re.compile(r"chat\.jsonl · 3 calls · 2 tools"))
     summary.click()
-    tool = chat.get_by_test_id("agentnb-trace-step").filter(has=page.locator(".agentnb-kind", has_text="tool")).nth(1)
+    tool = tool_steps(chat).nth(1)
     tool.locator("summary").first.click()
     expect(tool).to_contain_text("sent to bob")
 
 
 def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page) -> None:
-    expect(open_panel(page, "Jobs").get_by_test_id("agentnb-empty")).to_contain_text("papermill_jobs/report.yaml")
+    expect(open_panel(page, "Agent jobs").get_by_test_id("agentnb-empty")).to_contain_text("papermill_jobs/report.yaml")
     folder = lab.folder / "papermill_jobs"
     folder.mkdir()
     write_notebook(folder / "report.ipynb", ("n: int = 1", "parameters"), "print('the answer is', n * 2)\nassert n != 13")
@@ -218,7 +235,7 @@ def test_a_job_is_run_now_and_its_history_opened(lab: Lab, page: Page) -> None:
     job.get_by_test_id("agentnb-tab-history").click()
     failed = job.locator('[data-testid="agentnb-job-run-row"][data-status="failed"]')
     expect(failed).to_contain_text("AssertionError")
-    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Jobs").click()
+    page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Agent jobs").click()
     expect(row.locator(".agentnb-sparkline rect")).to_have_count(2)
     page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="report").click()
 
@@ -240,7 +257,7 @@ def test_the_steps_of_a_job_are_a_live_graph(lab: Lab, page: Page) -> None:
     wait = "import os, time\nwhile not os.path.exists('go-on'):\n    time.sleep(0.05)\nleft = 1\nleft"
     write_notebook(folder / "steps.ipynb", (wait, "step:left"), ("right = 2\nright", "step:right"), ("left + right", "step:both"))
     (folder / "side_by_side.yaml").write_text("name: side_by_side\nnotebook: steps.ipynb\nsteps: true\n")
-    row = open_panel(page, "Jobs").locator('[data-job="side_by_side"]')
+    row = open_panel(page, "Agent jobs").locator('[data-job="side_by_side"]')
     row.get_by_test_id("agentnb-job-run").click()
     row.get_by_role("button", name="running").click()
     view = page.get_by_test_id("agentnb-run").locator("visible=true")
@@ -290,10 +307,14 @@ def test_a_user_without_permission_is_told(page: Page, forbid: Callable[..., Non
 
 @pytest.mark.usefixtures("agents")
 def test_a_restart_of_the_server_is_survived(lab: Lab, page: Page) -> None:
-    open_panel(page, "Runs")
+    panel = open_panel(page, "Runs")
     expect(rows(page).first).to_be_visible()
     lab.stop()
     expect(page.get_by_test_id("agentnb-connection")).to_contain_text("The server does not answer")
+    with page.expect_event("requestfailed", lambda request: "api/v1/runs?" in request.url):
+        panel.get_by_test_id("agentnb-runs-filter").fill("status:waiting")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(page.get_by_test_id("agentnb-trouble")).to_have_count(0)  # one line says it, not two
     waiting = triage(lab)
     lab.start()
     expect(rows(page, run=waiting, status="waiting")).to_be_visible()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.jupyterlab import Lab, Notebook, open_lab
+from tests.support.panels import tool_steps
 from tests.support.pictures import WANTED, picture
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def test_first_agent(lab: Lab, notebook: Notebook) -> None:
     notebook.run_to_end(TOOLS)
     cell = notebook.run_to_end(f"%%agent -t population{model}\nHow many people live in Paris?")
     cell.locator(".agentnb-summary").click()
-    cell.locator(".agentnb-row", has=cell.page.locator(".agentnb-kind", has_text="tool")).click()
+    tool_steps(cell).locator(".agentnb-row").click()
     cell.locator(".agentnb-step[open] .agentnb-json").last.wait_for()
     cells_picture(notebook, "first_agent", notebook.cells.first, cell)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 import agentnb as anb
 from agentnb.agents.execution import Answer
 from agentnb.errors import DefinitionError, IllegalTransition, LeaseLost, PolicyDenied, StoreError
+from agentnb.ports.store import now
 from agentnb.runtime import agent_runs, owner
 
 PROGRAM = """
@@ -119,6 +121,7 @@ def test_a_killed_run_goes_on_after_its_last_finished_step(place: Place) -> None
     kill(process)
     lost = anb.current().get(run_id)
     assert (lost.status, lost.reason) == ("failed", "lost")
+    assert lost.created_at <= lost.ended_at < now()
     place.script({"text": "the end"})
     result = run_resume(run_id)
     assert result.text == "the end"
@@ -351,6 +354,14 @@ async def test_a_store_that_turned_read_only(own_store: Path, tmp_path: Path) ->
     connection.execute("PRAGMA query_only = 0")
     assert len(agent.runtime.runs()) == 1
     assert (await agent.execute("x")).text == "b"
+
+
+def test_a_store_that_has_no_room_to_be_made(tmp_path: Path) -> None:
+    """No file may grow over 40 kB: the tables don't fit."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); import agentnb; agentnb.current().runs()"
+    made = subprocess.run([sys.executable, "-c", limit], capture_output=True, text=True, check=False)
+    assert "StoreError" in made.stderr
+    assert re.search(r"disk I/O error|disk is full", made.stderr.splitlines()[-1]), made.stderr
 
 
 async def test_a_full_disk(own_store: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,12 @@ from agentnb.jobs import run as running
 from agentnb.jobs.attempt import kernel_folder
 from agentnb.jobs.catalog import Catalog
 from agentnb.jobs.journal import JobJournal
+from agentnb.jobs.lost import end_lost_runs
 from agentnb.jobs.output import OutputFile, OutputLost
 from agentnb.jobs.resume import CannotResume
-from agentnb.ports.store import Run
+from agentnb.ports.store import Run, now
 from agentnb.runtime import sweeping
+from agentnb.runtime.owner import LEASE_SECONDS
 from agentnb.runtime.runtime import current
 from tests.support.notebooks import Cell, texts, write_notebook
 
@@ -105,6 +109,40 @@ def test_parameters_that_do_not_fit_are_refused_before_anything_runs(folder: Pat
     with pytest.raises(ConfigurationError, match=said):
         run(folder, parameters=given)
     assert current().runs() == []
+
+
+def test_jobs_are_listed_beside_one_whose_schedule_is_wrong(folder: Path) -> None:
+    job(folder, PRINTS, name="good", schedule={"cron": "0 6 * * *"})
+    job(folder, PRINTS, name="minute", schedule={"cron": "61 * * * *"})
+    job(folder, PRINTS, name="zone", schedule={"cron": "0 6 * * *", "timezone": "Mars/Base"})
+    done = subprocess.run(command("list"), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("the file is wrong")) == (0, 2), done.stderr
+    due = subprocess.run(command("next", "--json"), capture_output=True, text=True, check=False)
+    assert {found["name"] for found in json.loads(due.stdout)["firings"]} == {"good"}
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"nbformat": 3}, "nbformat isn't 4"),
+        ({"metadata": {"kernelspec": None}}, "metadata.kernelspec is null"),
+        ({"metadata": {"papermill": "odd"}}, 'metadata.papermill is "odd"'),
+        ({"cells": [{"cell_type": "code", "metadata": {"tags": None}, "source": "1"}]}, "metadata.tags is null"),
+    ],
+)
+def test_a_notebook_of_an_odd_shape_is_refused_before_anything_runs(folder: Path, odd: dict[str, Any], said: str) -> None:
+    job(folder, PRINTS)
+    file = folder / "j.ipynb"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **odd}))
+    with pytest.raises(ConfigurationError, match=f"{re.escape(said)}. Open it in JupyterLab"):
+        run(folder)
+
+
+def test_a_notebook_that_names_no_kernel_has_the_default_one(folder: Path) -> None:
+    job(folder, PRINTS)
+    file = folder / "j.ipynb"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "metadata": {"kernelspec": {}}}))
+    assert run(folder)[0].status == "completed"
 
 
 def test_a_missing_notebook_a_missing_secret_and_a_missing_kernel(folder: Path) -> None:
@@ -333,6 +371,16 @@ def test_a_secret_is_neither_kept_nor_lost_by_a_resumption(folder: Path, monkeyp
     assert error is None
 
 
+def test_a_lost_run_ended_when_it_was_last_known_to_be_executed(folder: Path) -> None:
+    runtime = current()
+    begun, renewed = "2026-11-20T12:00:00.000000Z", datetime(2026, 11, 20, 12, 1, tzinfo=UTC).timestamp()
+    gone = Run("job_gone", "job", "j", "running", owner="elsewhere/1/1", lease_until=renewed + LEASE_SECONDS, created_at=begun)
+    runtime.store.write(gone)
+    assert runtime.get(gone.id).ended_at == "2026-11-20T12:01:00.000000Z"
+    end_lost_runs(runtime, spare=())
+    assert (runtime.get(gone.id).reason, runtime.get(gone.id).ended_at) == ("lost", "2026-11-20T12:01:00.000000Z")
+
+
 def test_a_killed_process_is_lost_and_can_be_resumed(folder: Path) -> None:
     begins = "import os, subprocess, time\nif not os.path.exists('go'):\n"
     leaves = "    child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n    open('child', 'w').write(str(child.pid))\n"
@@ -344,7 +392,9 @@ def test_a_killed_process_is_lost_and_can_be_resumed(folder: Path) -> None:
     _wait_for(lambda: (folder / "left").exists())
     process.kill()
     process.wait()
-    assert (current().get(begun.id).status, current().get(begun.id).reason) == ("failed", "lost")
+    lost = current().get(begun.id)
+    assert (lost.status, lost.reason) == ("failed", "lost")
+    assert lost.created_at <= lost.ended_at < now()
     _wait_for(lambda: not psutil.pid_exists(kernel))
     left, beginning = int((folder / "left").read_text()), kernel_folder(begun.id)
     assert psutil.pid_exists(left)

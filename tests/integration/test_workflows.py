@@ -249,6 +249,33 @@ async def test_what_is_cached_is_done_once_also_side_by_side(log: Log) -> None:
     assert sum(step.source == "cache" for step in run.steps.values()) == 5
 
 
+async def test_what_is_cached_is_done_once_also_in_sub_workflows_side_by_side(log: Log) -> None:
+    slow, given = log.slow, {"x": 9}
+    inner = anb.Workflow("inner", outputs={"y": "${steps.a.output}"}).add("a", tool=slow, input=given, cache=True)
+    workflow = anb.Workflow("w", outputs={"all": "${steps.each.output}"})
+    workflow.add("each", workflow=inner, for_each=[1, 2, 3]).add("own", tool=slow, input=given, cache=True)
+    run = await workflow.run()
+    assert run.outputs["all"] == [{"y": 9}] * 3
+    assert log.done == [9]
+
+
+async def test_a_sub_workflow_that_is_cut_short_leaves_its_result_to_the_others(log: Log) -> None:
+    tried: list[str] = []
+
+    async def slow(x: int) -> int:
+        tried.append("")
+        await asyncio.sleep(0.2)
+        return x
+
+    given: dict[str, Any] = {"tool": slow, "input": {"x": 7}, "cache": True}
+    hasty = anb.Workflow("hasty", timeout="50ms").add("a", **given)
+    patient = anb.Workflow("patient", outputs={"y": "${steps.a.output}"}).add("a", **given)
+    workflow = anb.Workflow("w", outputs={"y": "${steps.waits.output.y}"})
+    workflow.add("first", workflow=hasty, on_error="continue").add("waits", workflow=patient)
+    run = await workflow.run()
+    assert (run.outputs["y"], run.steps["first"].status, len(tried)) == (7, "failed", 2)
+
+
 async def test_where_the_first_fails_the_next_with_its_key_tries_itself() -> None:
     tried: list[int] = []
 

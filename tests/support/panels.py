@@ -33,9 +33,14 @@ def close_all(page: Page) -> None:
 
 
 def open_panel(page: Page, name: str) -> Locator:
-    """Open a panel from the launcher."""
+    """Open a panel from the launcher, by the name of its card."""
     page.locator('.jp-LauncherCard[data-category="Agents"]', has_text=name).locator("visible=true").click()
-    return page.get_by_test_id(f"agentnb-{name.lower()}")
+    return page.get_by_test_id(f"agentnb-{name.split()[-1].lower()}")
+
+
+def tool_steps(place: Locator) -> Locator:
+    """The steps of traces that are calls of tools."""
+    return place.locator(".agentnb-step", has=place.page.locator(".agentnb-kind", has_text="tool"))
 
 
 def rows(page: Page, **data: str) -> Locator:

@@ -54,6 +54,11 @@ def test_what_is_no_schedule(cron: str, zone: str, said: str) -> None:
         schedule.check(cron, zone)
 
 
+def test_times_of_what_is_no_schedule() -> None:
+    with pytest.raises(NotASchedule, match="Bad minute"):
+        next(schedule.times("61 * * * *", "UTC", 0.0))
+
+
 START = at("2026-01-01T00:00")
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
 from agentnb.agents.trace import Step
 from agentnb.notebook import html
 from agentnb.notebook.formats import gist
-from agentnb.notebook.tables import Table, rows_of
+from agentnb.notebook.tables import Table, rows_of, runs
 from agentnb.ports.model import Usage
+from agentnb.ports.store import Run
 
 LONG = 'A <long> text\nof "several" lines, ' + "and so on " * 50
 
@@ -34,6 +36,17 @@ def test_numbers_stand_on_the_right_in_a_terminal_too(monkeypatch: pytest.Monkey
     monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((40, 20)))
     assert {len(line) for line in repr(table).splitlines()[:3]} == {40}
     assert repr(table).splitlines()[3] == 'A <long> text of "several" lines…'
+
+
+def test_columns_stand_below_one_another_whatever_their_letters() -> None:
+    first, second = repr(Table(("name", "status"), (("天気予報", "ok"), ("é" * 3, "ok")), (1, 2))).splitlines()[1:]
+    assert (first, second) == ("天気予報  ok", f"{'é' * 3}       ok")
+
+
+def test_a_run_that_waits_takes_no_time() -> None:
+    waiting = Run("r", "workflow", "w", "waiting", created_at="2026-11-25T12:00:00.000000Z", usage={"model_calls": 1})
+    done = replace(waiting, status="completed", ended_at="2026-11-25T12:00:04.100000Z")
+    assert [row[-1] for row in runs([waiting, replace(waiting, status="queued"), done]).rows] == ["1 call", "1 call", "1 call · 4.1 s"]
 
 
 def test_only_numbers_are_numbers() -> None:

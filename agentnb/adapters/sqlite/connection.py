@@ -115,5 +115,6 @@ def _migrate(connection: sqlite3.Connection, file: str) -> None:
             connection.execute(f"PRAGMA user_version={number}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # where the disk is full, SQLite has rolled it back by itself
+            connection.execute("ROLLBACK")
         raise

@@ -21,14 +21,14 @@ const WORDS = { approved: "Approved", denied: "Denied", void: "No longer waiting
 function render({ model, el }) {
   const question = model.get("question");
   const editor = element("textarea", {
-    class: "agentnb-approval-editor",
+    class: "agentnb-question-shown",
     rows: String(Math.min(12, question.arguments.split("\n").length + 1)),
     "aria-label": "Arguments as JSON",
   });
   editor.value = question.arguments;
-  const shown = element("pre", { class: "agentnb-approval-arguments" }, question.arguments);
-  const message = element("div", { class: "agentnb-approval-message", role: "status" });
-  const time = element("span", { class: "agentnb-approval-time" });
+  const shown = element("pre", { class: "agentnb-question-shown" }, question.arguments);
+  const message = element("div", { class: "agentnb-question-message", role: "status" });
+  const time = element("span", { class: "agentnb-question-time" });
   let editing = false;
 
   const answer = (verdict) => {
@@ -50,12 +50,12 @@ function render({ model, el }) {
     "Edit",
   );
   const deny = element("button", { "data-testid": "deny", onclick: () => answer("deny") }, "Deny");
-  const buttons = element("div", { class: "agentnb-approval-buttons" }, approve, edit, deny, time);
-  const title = element("div", { class: "agentnb-approval-title" }, `${question.agent} wants to call `, element("code", {}, question.tool));
-  const risk = element("div", { class: "agentnb-approval-risk" }, `${EFFECTS[question.effects] ?? question.effects}. ${question.reason}.`);
+  const buttons = element("div", { class: "agentnb-question-buttons" }, approve, edit, deny, time);
+  const title = element("div", { class: "agentnb-question-title" }, `${question.agent} wants to call `, element("code", {}, question.tool));
+  const risk = element("div", { class: "agentnb-question-about" }, `${EFFECTS[question.effects] ?? question.effects}. ${question.reason}.`);
   const card = element(
     "div",
-    { class: "agentnb-approval", role: "group", "aria-label": `Approval of ${question.tool}`, "data-testid": "approval" },
+    { class: "agentnb-question", role: "group", "aria-label": `Approval of ${question.tool}`, "data-testid": "approval" },
     title,
     risk,
     shown,

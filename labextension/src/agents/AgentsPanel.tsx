@@ -64,7 +64,9 @@ export function AgentsPanel({ args, keep }: PanelProps): JSX.Element {
           />
         </div>
         <span className="agentnb-space" />
-        <span className="agentnb-muted agentnb-figure">{value ? plural(shown.length, 'agent') : ''}</span>
+        <span className="agentnb-muted agentnb-figure">
+          {value && (value.next ? `${shown.length} of the newest ${MOST} agents` : plural(shown.length, 'agent'))}
+        </span>
       </div>
       {problem && <Trouble problem={problem} onRetry={reload} />}
       {!problem && <ModelOffer name="" />}
@@ -179,7 +181,7 @@ function marksOf(agent: Agent, runs: readonly Run[]): Mark[] {
     }
   }
   for (const run of runs.filter(found => isFinal(found.status))) {
-    marks.set(run.id, { id: run.id, status: run.status, milliseconds: tookMs(run, 0), at: run.started_at });
+    marks.set(run.id, { id: run.id, status: run.status, milliseconds: tookMs(run, 0) ?? 0, at: run.started_at });
   }
   return [...marks.values()].sort((a, b) => (a.at < b.at ? -1 : 1)).slice(-MARKS);
 }

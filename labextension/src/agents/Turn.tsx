@@ -74,8 +74,9 @@ export function Turn({ runId, prompt, model }: { runId: string; prompt: string; 
 function lineOf({ steps }: Followed, run: Run, model: string, now: number): string {
   if (!isFinal(run.status)) {
     const going = [...steps.values()].filter(step => step.kind === 'tool' && step.status === 'running');
-    const seconds = Math.floor(tookMs(run, now) / 1000) * 1000;
-    return [model, ...going.map(step => step.name), duration(seconds)].filter(Boolean).join(' · ');
+    const spent = tookMs(run, now);
+    const seconds = spent === null ? '' : duration(Math.floor(spent / 1000) * 1000);
+    return [model, ...going.map(step => step.name), seconds].filter(Boolean).join(' · ');
   }
   const { usage } = run;
   const tokens = (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0);
@@ -85,7 +86,7 @@ function lineOf({ steps }: Followed, run: Run, model: string, now: number): stri
     usage.tool_calls ? plural(usage.tool_calls, 'tool') : '',
     tokens ? `${count(tokens)} tokens` : '',
     usage.cost ? money(usage.cost) : '',
-    duration(tookMs(run, now)),
+    duration(tookMs(run, now) ?? 0),
     usage.replayed ? 'replayed' : '',
     usage.cut_off ? 'cut off at max_tokens' : '',
   ]

@@ -76,12 +76,13 @@ function Said({ data, state }: { data: GraphData; state: GraphState }): ReactEle
   const done = (found.completed ?? 0) + (found.replayed ?? 0) + (found.skipped ?? 0) + (found.failed ?? 0);
   const noun = data.kind === 'dag' ? 'step' : 'state';
   const tokens = (run?.usage.input_tokens ?? 0) + (run?.usage.output_tokens ?? 0);
+  const spent = run && runElapsed(run, now);
   const parts = [
     data.kind === 'dag' && run
       ? `${String(done)} of ${plural(data.nodes.length, noun)}`
       : plural(data.nodes.length, noun),
     found.failed ? `${String(found.failed)} failed` : '',
-    run ? duration(runElapsed(run, now)) : '',
+    spent === null ? '' : duration(spent),
     tokens ? `${count(tokens)} tokens` : '',
     run?.usage.cost ? `$${run.usage.cost.toFixed(4)}` : '',
   ].filter(Boolean);

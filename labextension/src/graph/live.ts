@@ -70,9 +70,12 @@ export function useNodeState(path: string): NodeState | undefined {
   return useLive(useCallback((live: Live) => live.state.steps[path], [path]));
 }
 
-/** The time, which goes on while `ticking`. */
+/** The time, which goes on while `ticking`, until the run's end. */
 export function useNow(ticking: boolean): number {
   const live = useContext(LiveContext);
   const subscribe = ticking ? live.tick : live.subscribe;
-  return useSyncExternalStore(subscribe, () => live.now);
+  return useSyncExternalStore(subscribe, () => {
+    const { run } = live.state;
+    return (run ? run.ended_at : 0) || live.now;
+  });
 }

@@ -21,7 +21,11 @@ export function elapsed(state: NodeState, now: number): number {
   return isTicking(state) && state.started_at ? Math.max(now - state.started_at, 0) : (state.duration_ms ?? 0);
 }
 
-export function runElapsed(run: RunState, now: number): number {
+/** How long a run took, or takes so far; null while it doesn't work: it is queued, or waits for somebody. */
+export function runElapsed(run: RunState, now: number): number | null {
+  if (!run.ended_at && run.status !== 'running') {
+    return null;
+  }
   return Math.max((run.ended_at || now) - run.started_at, 0);
 }
 

@@ -73,7 +73,7 @@ export function JobPanel({ args, keep, rename }: PanelProps): JSX.Element {
           </p>
         )}
       </header>
-      {problem && !problem.isGone && <Trouble problem={problem} onRetry={reload} />}
+      {problem && <Trouble problem={problem} onRetry={reload} />}
       {job.findings.length > 0 && (
         <div className="agentnb-card agentnb-trouble" data-kind="error" data-testid="agentnb-job-findings" role="alert">
           <div className="agentnb-card-title">It can’t be run as it is</div>
@@ -136,7 +136,7 @@ function History({ name, state }: { name: string; state: string }): JSX.Element 
               <Ago at={run.started_at} />
             </td>
             <td data-type="number">
-              <Took from={run.started_at} to={run.ended_at} />
+              <Took run={run} />
             </td>
             <td className="agentnb-muted">{run.trigger}</td>
             <td className="agentnb-run-said" title={run.error?.message ?? run.output}>

@@ -14,7 +14,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
   activate: (_app: JupyterFrontEnd, panels: IPanels) => {
     panels.add({
       id: 'jobs',
-      title: 'Jobs',
+      title: 'Agent jobs', // jupyter-scheduler's card is called Jobs
       caption: 'Notebooks and workflows that run by themselves: when they are due, how they went',
       icon: jobIcon,
       component: JobsPanel,

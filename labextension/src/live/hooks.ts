@@ -13,10 +13,13 @@ export function useLive(): LiveState {
   return useSyncExternalStore(live.subscribe, live.state);
 }
 
-/** Something that is read from the server. */
-export interface Loaded<T> {
+interface Found<T> {
   value: T | null;
   problem: Problem | null;
+}
+
+/** Something that is read from the server. */
+export interface Loaded<T> extends Found<T> {
   reload: () => void;
 }
 
@@ -27,19 +30,24 @@ export interface Loaded<T> {
  * @param load - Reads it; a new function means something else.
  */
 export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
-  const [found, setFound] = useState<{ value: T | null; problem: Problem | null }>({ value: null, problem: null });
+  const [found, setFound] = useState<Found<T>>({ value: null, problem: null });
   const [times, setTimes] = useState(0);
   const back = useReturns();
   useEffect(() => {
     const stop = new AbortController();
     load(stop.signal).then(
       value => !stop.signal.aborted && setFound({ value, problem: null }),
-      (reason: unknown) => !stop.signal.aborted && setFound(old => ({ ...old, problem: asProblem(reason) })),
+      (reason: unknown) => !stop.signal.aborted && setFound(old => afterFailure(old, asProblem(reason))),
     );
     return () => stop.abort();
   }, [load, times, back]);
   const reload = useCallback(() => setTimes(old => old + 1), []);
   return { ...found, reload };
+}
+
+/** That the server is gone is said above the panel; what is shown stays. */
+function afterFailure<T>(old: Found<T>, problem: Problem): Found<T> {
+  return old.value !== null && problem.isGone ? old : { ...old, problem };
 }
 
 /** How often the connection was lost and is there again. */

@@ -115,7 +115,9 @@ export class Live {
           const before = this.current.connection.state;
           this.change({ connection: { state: 'live' } });
           if (before === 'lost') {
-            [...this.current.runs.values()].filter(run => !run.ended_at).forEach(run => this.named.add(run.id));
+            [...this.current.runs.values()]
+              .filter(run => !run.ended_at || run.reason === 'lost')
+              .forEach(run => this.named.add(run.id));
             this.readSoon();
           }
         },

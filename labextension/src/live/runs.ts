@@ -86,7 +86,10 @@ export function newestFirst(a: Run, b: Run): number {
   return a.id < b.id ? 1 : -1;
 }
 
-/** How long a run took, or takes so far, in milliseconds. */
-export function tookMs(run: Run, now: number): number {
+/** How long a run took, or takes so far, in milliseconds; null while it doesn't work: it is queued, or waits for somebody. */
+export function tookMs(run: Run, now: number): number | null {
+  if (!run.ended_at && (run.status === 'queued' || run.status === 'waiting')) {
+    return null;
+  }
   return Math.max(0, (run.ended_at ? Date.parse(run.ended_at) : now) - Date.parse(run.started_at));
 }

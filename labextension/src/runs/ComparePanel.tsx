@@ -14,6 +14,9 @@ import { folded, sideBySide } from './diffing';
 /** Steps that are listed at once. */
 const MOST = 200;
 
+const MARKS = { same: '=', changed: '≠', 'only in a': 'A', 'only in b': 'B' };
+const WORDS = { same: 'the same', 'only in a': 'only in A', 'only in b': 'only in B' };
+
 /** Two runs side by side: what they were given, step by step what came of it, time, tokens and cost; differences are marked. */
 export function ComparePanel({ args, rename }: PanelProps): JSX.Element {
   const { client } = useServices();
@@ -110,11 +113,11 @@ function StepRow({ step }: { step: StepDiff }): JSX.Element {
     <details className="agentnb-compare-step" data-status={step.status} data-testid="agentnb-compare-step">
       <summary>
         <span className="agentnb-compare-mark" aria-hidden>
-          {{ same: '=', changed: '≠', 'only in a': 'A', 'only in b': 'B' }[step.status]}
+          {MARKS[step.status]}
         </span>
         <span>{step.id}</span>
         <span className="agentnb-muted">{kind}</span>
-        <span>{step.status === 'changed' ? step.changed.join(', ') : step.status}</span>
+        <span>{step.status === 'changed' ? step.changed.join(', ') : WORDS[step.status]}</span>
         <span className="agentnb-number">{step.a ? duration(step.a.duration_ms) : ''}</span>
         <span className="agentnb-number">{step.b ? duration(step.b.duration_ms) : ''}</span>
         <span className="agentnb-number agentnb-muted">

@@ -112,7 +112,13 @@ function TimelineTab(props: {
         />
       ) : (
         <div className="agentnb-timeline">
-          <Empty title="No steps yet">Each call of a model or a tool, and each step of a workflow, appears here.</Empty>
+          {run && isFinal(run.status) ? (
+            <Empty title="No steps">It ended before its first one.</Empty>
+          ) : (
+            <Empty title="No steps yet">
+              Each call of a model or a tool, and each step of a workflow, appears here.
+            </Empty>
+          )}
         </div>
       )}
       {step ? (
@@ -211,7 +217,7 @@ function RunHeader(props: { followed: Followed; detail: RunDetail; begun: readon
           started <Ago at={run.started_at} />
           {run.user && ` by ${run.user}`}
         </span>
-        <Took from={run.started_at} to={run.ended_at} />
+        <Took run={run} />
         <UsageFacts usage={run.usage} />
         {run.session && <span>session {run.session}</span>}
         {run.parent && (

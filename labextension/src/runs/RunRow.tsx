@@ -83,7 +83,7 @@ export const RunRow = memo(function RunRow({ run, place, chosen, current, onTogg
         <Ago at={run.started_at} />
       </span>
       <span role="gridcell" className="agentnb-number">
-        <Took from={run.started_at} to={run.ended_at} />
+        <Took run={run} />
       </span>
       <span role="gridcell" className="agentnb-number">
         {tokens ? count(tokens) : ''}

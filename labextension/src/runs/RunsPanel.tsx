@@ -15,7 +15,7 @@ import { HEAD_HEIGHT, ROW_HEIGHT, RunHead, RunRow } from './RunRow';
 import { useRuns } from './useRuns';
 
 /** Durations that the sparkline shows. */
-const MARKS = 40;
+const MARKS = 24;
 
 /** Statuses that can be chosen with the pointer. */
 const CHOICES = ['running', 'waiting', 'failed', 'completed'];
@@ -34,6 +34,9 @@ export function RunsPanel({ args, keep }: PanelProps): JSX.Element {
     [],
   );
   const { deleted } = useLive();
+  const { more } = found;
+  const older = found.runs.length ? null : more; // what passes may be further back
+  useEffect(() => older?.(), [older]);
   const pair = chosen.filter(id => !deleted.has(id));
   const compare = (): void => {
     const byTime = [...pair].sort((a, b) => order(found.runs, a) - order(found.runs, b));
@@ -65,8 +68,7 @@ export function RunsPanel({ args, keep }: PanelProps): JSX.Element {
         <span className="agentnb-space" />
         <DurationLine runs={found.runs} />
         <span className="agentnb-muted agentnb-figure" data-testid="agentnb-runs-count">
-          {plural(found.runs.length, 'run')}
-          {found.more ? ' and more' : ''}
+          {older ? '' : `${plural(found.runs.length, 'run')}${more ? ' and more' : ''}`}
         </span>
         <Button
           small
@@ -80,10 +82,10 @@ export function RunsPanel({ args, keep }: PanelProps): JSX.Element {
         </Button>
       </div>
       {found.problem && <Trouble problem={found.problem} onRetry={found.reload} />}
-      {found.loading && !found.runs.length ? (
+      {(found.loading && !found.runs.length) || older ? (
         <Skeleton rows={12} />
       ) : found.runs.length ? (
-        <RunTable runs={found.runs} chosen={pair} onToggle={toggle} more={found.more} />
+        <RunTable runs={found.runs} chosen={pair} onToggle={toggle} more={more} />
       ) : (
         !found.problem && <NoRuns filtered={text.trim() !== ''} onClear={() => setFilter('')} />
       )}
@@ -218,7 +220,7 @@ function DurationLine({ runs }: { runs: ReturnType<typeof useRuns>['runs'] }): J
         .filter(run => isFinal(run.status))
         .slice(0, MARKS)
         .reverse()
-        .map(run => ({ id: run.id, status: run.status, milliseconds: tookMs(run, 0) })),
+        .map(run => ({ id: run.id, status: run.status, milliseconds: tookMs(run, 0) ?? 0 })),
     [runs],
   );
   return <Sparkline marks={marks} label={`Durations of the newest ${plural(marks.length, 'run')}`} />;

@@ -1,6 +1,8 @@
 import { JSX } from 'react';
 
+import { Run } from '../api/types';
 import { ago, duration, moment } from '../format';
+import { tookMs } from '../live/runs';
 import { useNow } from './clock';
 
 /** How long ago it was; the moment itself where the pointer rests. */
@@ -13,12 +15,12 @@ export function Ago({ at }: { at: string }): JSX.Element {
   );
 }
 
-/** How long something took, or takes so far. */
-export function Took({ from, to }: { from: string; to: string }): JSX.Element {
-  const now = useNow(!to);
-  const end = to ? Date.parse(to) : Math.max(now, Date.parse(from));
-  return (
-    <span className="agentnb-figure">{duration(to ? end - Date.parse(from) : whole(end - Date.parse(from)))}</span>
+/** How long a run took, or takes so far; nothing while it waits. */
+export function Took({ run }: { run: Run }): JSX.Element | null {
+  const now = useNow(!run.ended_at);
+  const spent = tookMs(run, now);
+  return spent === null ? null : (
+    <span className="agentnb-figure">{duration(run.ended_at ? spent : whole(spent))}</span>
   );
 }
 

@@ -293,7 +293,7 @@ class DagExecutor:
             if fan is not None and fan.running >= (fan.step.max_concurrency or float("inf")):
                 blocked.append(fan)
                 continue
-            instance = head if isinstance(head, Instance) else self._next_item(head)
+            instance = self._due(head) if isinstance(head, Instance) else self._next_item(head)
             if fan is not None and fan.left:
                 queue.appendleft(fan)
             if instance is not None:
@@ -304,6 +304,16 @@ class DagExecutor:
                     fan.running += 1
         if blocked:
             queue.extendleft(reversed(blocked))
+
+    def _due(self, instance: Instance) -> Instance | None:
+        """The step, where it has to be run: only who has what it needs claims a result, or it could wait for who waits for it."""
+        if self._is_held(instance):
+            return None
+        if instance.continued or not self.runner.cached(instance):
+            return instance
+        self._known.append(instance.cache_key)
+        self._settled(instance)
+        return None
 
     def _fits(self, demand: Iterable[tuple[str, int]]) -> bool:
         return not demand or all(self._free[pool] >= count for pool, count in demand)
@@ -329,8 +339,7 @@ class DagExecutor:
             return self._settled(instance)
         if self.runner.prepare(instance):
             return self._settled(instance)
-        if not self._is_held(instance):
-            self._enqueue(step, instance)
+        self._enqueue(step, instance)
         return None
 
     def _enqueue(self, step: Step, entry: Instance | _Fan) -> None:

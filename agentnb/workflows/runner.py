@@ -88,14 +88,17 @@ class StepRunner:
             if found is not None:
                 self._take(record, found.output, found.outcome, self.job.past.source)
                 return True
-            cached = self.job.cached(instance.cache_key) if instance.cache_key else None
         except ExpressionError as error:
             self.fail(record, "error", error)
             return True
-        if cached is not None:
-            self._take(record, cached.value, "completed", "cache")
-            return True
-        return False
+        return self.cached(instance)
+
+    def cached(self, instance: Instance) -> bool:
+        """Whether its result is in the cache; it has ended with that."""
+        found = self.job.cached(instance.cache_key) if instance.cache_key else None
+        if found is not None:
+            self._take(instance.record, found.value, "completed", "cache")
+        return found is not None
 
     def start(self, instance: Instance) -> None:
         """Write down that it begins; it may be performed once that is committed."""

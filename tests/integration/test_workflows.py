@@ -259,6 +259,16 @@ async def test_what_is_cached_is_done_once_also_in_sub_workflows_side_by_side(lo
     assert log.done == [9]
 
 
+async def test_a_step_without_room_claims_no_result_that_the_sub_workflow_in_its_room_waits_for(log: Log) -> None:
+    given: dict[str, Any] = {"tool": log.slow, "input": {"x": 9}, "cache": True}
+    inner = anb.Workflow("inner", outputs={"y": "${steps.a.output}"}).add("a", **given)
+    workflow = anb.Workflow("w", resources={"max_parallel": 1}, outputs={"y": "${steps.own.output}"})
+    workflow.add("sub", workflow=inner).add("own", **given)
+    async with asyncio.timeout(10):
+        run = await workflow.run()
+    assert (run.outputs["y"], run.steps["own"].source, log.done) == (9, "cache", [9])
+
+
 async def test_a_sub_workflow_that_is_cut_short_leaves_its_result_to_the_others(log: Log) -> None:
     tried: list[str] = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -304,7 +304,7 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         else MachineExecutor(job, ready.conditions, attended=attended)
     )
     try:
-        worker = active.start(_limited(executor.run(), ready.spec.timeout, ready.spec.name))
+        worker = active.start(_limited(executor.run, ready.spec.timeout, ready.spec.name))
         runtime.watch.add(active)
         runtime.watch.deliver(run.id)
         told = active.seen
@@ -340,11 +340,10 @@ async def _drive(runtime: Runtime, ready: Ready, run: Run, options: WorkflowOpti
         runtime.watch.remove(run.id)
 
 
-async def _limited(work: Any, timeout: float | None, name: str) -> dict[str, Any]:
+async def _limited(work: Callable[[], Awaitable[dict[str, Any]]], timeout: float | None, name: str) -> dict[str, Any]:
     try:
         async with asyncio.timeout(timeout):
-            outputs: dict[str, Any] = await work
-            return outputs
+            return await work()
     except TimeoutError:
         raise ExecutionTimeout(f"the workflow {name!r}", timeout or 0) from None
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import warnings
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -529,6 +532,21 @@ async def test_a_step_that_changes_its_input_changes_nobody_elses(log: Log) -> N
     workflow.add("note", tool=log.note, input={"x": "${steps.make.output}"}, needs=["spoil"])
     run = await workflow.run()
     assert run.outputs == {"made": {"numbers": [1]}, "seen": {"numbers": [1]}, "spoilt": 2}
+
+
+async def test_a_run_that_is_cancelled_as_it_begins_leaves_nothing_unawaited(log: Log) -> None:
+    def cancel(event: Any) -> None:
+        if event.type == "workflow.started":
+            task.cancel()
+
+    task = asyncio.ensure_future(anb.Workflow("w").add("a", tool=log.note).run(listener=cancel))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with suppress(asyncio.CancelledError):
+            await task
+        del task
+        gc.collect()
+    assert (log.done, [str(one.message) for one in warned]) == ([], [])
 
 
 async def test_a_listener_that_fails_harms_no_run(log: Log, caplog: pytest.LogCaptureFixture) -> None:

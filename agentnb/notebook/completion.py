@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from agentnb.errors import AgentNBError
 from agentnb.notebook.arguments import CellParser
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ def matched(extension: Extension, text: str, row: int, column: int) -> tuple[str
         magic, *words = before[before.rindex("%agentnb") :].split()
     begun = words.pop() if words and not before[-1].isspace() else ""
     names = {"%%agent": _agent, "%%workflow": _workflow, "%agentnb": _command}[magic]
-    return _like(*names(extension, words, begun))
+    try:
+        return _like(*names(extension, words, begun))
+    except AgentNBError:  # there is no such run, or no store: running the line says so
+        return begun, []
 
 
 def _like(begun: str, names: Iterable[str]) -> tuple[str, list[str]]:

@@ -41,6 +41,13 @@ class _Brief(reprlib.Repr):
     def repr_str(self, x: str, level: int) -> str:
         return super().repr_str(redact(x), level)
 
+    def repr_instance(self, x: Any, level: int) -> str:
+        try:
+            text = redact(repr(x))
+        except Exception:
+            return super().repr_instance(x, level)
+        return text if len(text) <= self.maxother else f"{text[: self.maxother]}…"
+
 
 brief = _Brief().repr
 """A value as the ``repr`` of what holds it shows it: shortened, without secrets."""

@@ -55,8 +55,7 @@ class AgentResult(Finished):
         return self.text
 
     def __repr__(self) -> str:
-        shown = self.text if len(self.text) <= 60 else f"{self.text[:60]}…"
-        return f"<{self.status} result of {self.agent}: {shown!r}, {len(self.trace)} steps, {self.execution_time_ms:.0f} ms>"
+        return f"<{self.status} result of {self.agent}: {brief(self.text)}, {len(self.trace)} steps, {self.execution_time_ms:.0f} ms>"
 
 
 @dataclass(frozen=True)

@@ -434,6 +434,12 @@ def test_completion(shared: Kernel, code: str, offered: list[str]) -> None:
     assert reply["content"]["matches"] == offered
 
 
+def test_completion_after_a_run_that_isnt_there_is_quiet(shared: Kernel) -> None:
+    line = "%agentnb rerun nope --from "
+    found = f"agentnb.notebook.completion.matched(get_ipython().agentnb, {line!r}, 0, {len(line)})"
+    assert shared.run(f"import agentnb.notebook.completion\n{found}").text == "('', [])"
+
+
 @pytest.mark.parametrize(("magic", "said"), [("%%agent", "--continue"), ("%%workflow", "--rerun RUN"), ("%agentnb", "replay RUN [--live]")])
 def test_a_question_mark_shows_the_help(shared: Kernel, magic: str, said: str) -> None:
     [page] = shared.run(f"{magic}?").content["payload"]

@@ -25,6 +25,7 @@ from agentnb.notebook import formats, html
 from agentnb.notebook.arguments import parse
 from agentnb.notebook.interpolation import interpolate
 from agentnb.ports.model import Message, ModelRequest, Usage
+from agentnb.runtime.results import AgentResult
 from agentnb.workflows.trace import StepRecord
 
 
@@ -219,7 +220,14 @@ def test_what_is_printed_of_a_step_is_short_and_has_no_secrets(monkeypatch: pyte
     monkeypatch.setenv("MY_API_KEY", "s3cret-of-the-house")
     secrets.refresh()
     long = "word " * 10 + "s3cret-of-the-house" + " word" * 100
+
+    class Odd:
+        def __repr__(self) -> str:
+            return "word " + "." * 65 + "s3cret-of-the-house" + "." * 100
+
     for step in (
+        Step("m1.t1", "tool", "t", output=Odd()),
+        AgentResult(long, long, "completed", "a", "", "exec_1", 1.0),
         Step("m1.t1", "tool", "t", output=long),
         Step("m1.t1", "tool", "t", error=long[:80]),
         StepRecord("a", "tool", output=[long]),

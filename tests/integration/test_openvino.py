@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from agentnb.adapters.openvino import OpenVINOModel, OpenVINOProvider
 from agentnb.adapters.openvino.calls import Grammar
+from agentnb.adapters.openvino.trial import Trial
 from agentnb.errors import ConfigurationError, ContextOverflow, ProviderError
 from agentnb.ports.model import Message, ModelRequest, ModelResponse, ToolSpec
 
@@ -247,6 +248,31 @@ async def test_others_never_notice_a_grammar_that_cant_be_made(model: OpenVINOMo
     assert not other.done()
     story = await other
     assert (story.usage.output_tokens, story.text) == (60, "".join(piece or "" for piece in pieces))
+
+
+async def test_a_grammar_that_takes_long_keeps_nobody_else_waiting(model: OpenVINOModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    check, begun, release = Trial.check, threading.Event(), threading.Event()
+
+    def slow(trial: Trial, grammar: Grammar) -> None:
+        begun.set()
+        release.wait(60)
+        check(trial, grammar)
+
+    monkeypatch.setattr(Trial, "check", slow)
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+    late = [asyncio.create_task(model.generate(request("Hi", output_schema=schema, options={"max_tokens": 30}))) for _ in range(3)]
+    await asyncio.to_thread(begun.wait, 60)
+    try:
+        async with asyncio.timeout(30):
+            assert (await model.generate(request("Hi", options={"max_tokens": 3}))).text
+        late[0].cancel()
+        assert not any(task.done() for task in late[1:])
+    finally:
+        release.set()
+    assert [json.loads(answer.text).keys() for answer in await asyncio.gather(*late[1:])] == [{"a"}, {"a"}]
+    assert late[0].cancelled()
+    monkeypatch.setattr(Trial, "check", lambda trial, grammar: pytest.fail("it is known already"))
+    assert json.loads((await model.generate(request("Hi", output_schema=schema, options={"max_tokens": 30}))).text).keys() == {"a"}
 
 
 @pytest.mark.parametrize(

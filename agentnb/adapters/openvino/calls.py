@@ -130,6 +130,7 @@ class Call:
         deliver: Receives every event on the scheduler thread; it must not block.
         grammar: What the text must fit, if anything.
         cancelled: Set it, and the scheduler drops the call before its next step.
+        tried: Whether the grammar can be made.
     """
 
     prompt: Prompt
@@ -137,3 +138,4 @@ class Call:
     deliver: Callable[[Event], None]
     grammar: Grammar | None = None
     cancelled: bool = field(default=False)
+    tried: bool = field(default=False)

@@ -8,19 +8,22 @@ import itertools
 import os
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentnb.adapters.openvino import catalog, genai, prompts
-from agentnb.adapters.openvino.calls import Call
+from agentnb.adapters.openvino.calls import Call, Grammar
 from agentnb.adapters.openvino.generation import Generation
 from agentnb.adapters.openvino.text import Detokeniser, Stops
-from agentnb.adapters.openvino.trial import Trial
+from agentnb.adapters.openvino.trial import Trials
 from agentnb.errors import AgentNBError, ConfigurationError, ProviderError, cause
 
 _EXIT_SECONDS = 5.0
+_KNOWN = 100
+"""Grammars of which is remembered that they can be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Engine:
     """Generates for many event loops and threads at once.
 
     The native pipeline is not thread-safe, and ``step`` keeps Python's global lock: whatever touches it happens on the one
-    thread that is started by the first call. A step that fails ends all its calls; the next call starts anew.
+    thread that is started by the first call; only its tokenizer, which is, compiles grammars on another. A step that fails ends all its
+    calls; the next call starts anew.
     """
 
     def __init__(self, locate: Callable[[], tuple[Path, int]], options: Options) -> None:
@@ -57,12 +61,14 @@ class Engine:
         self._options = options
         self._condition = threading.Condition()
         self._waiting: list[Call] = []
+        self._trying: list[Call] = []
         self._active: list[Generation] = []
         self._thread: threading.Thread | None = None
         self._closing = False
         self._numbers = itertools.count(1)
         self._pipeline: Any = None
-        self._trial: Trial | None = None
+        self._trials: Trials | None = None
+        self._known: deque[Grammar] = deque(maxlen=_KNOWN)
         self._folder = Path()
         self._context = 0
 
@@ -70,7 +76,7 @@ class Engine:
     def active(self) -> int:
         """Calls that are waiting or being generated."""
         with self._condition:
-            return len(self._waiting) + len(self._active)
+            return len(self._waiting) + len(self._trying) + len(self._active)
 
     def submit(self, call: Call) -> None:
         """Queue a call; from now on its ``deliver`` is called, at last with an answer or an exception.
@@ -143,13 +149,15 @@ class Engine:
     def _start(self, call: Call) -> None:
         if call.cancelled:
             return
+        tokenizer = self._pipeline.get_tokenizer()
+        if call.grammar is not None and call.grammar not in self._known:
+            if not call.tried:
+                self._try(call, tokenizer)
+                return
+            self._known.append(call.grammar)
         try:
-            tokenizer = self._pipeline.get_tokenizer()
             tokens = prompts.encode(tokenizer, call.prompt, self._context)
             count = tokens.shape[1]
-            if call.grammar is not None:
-                self._trial = self._trial or Trial(self._folder, tokenizer)
-                self._trial.check(call.grammar)
             handle = self._pipeline.add_request(next(self._numbers), tokens, self._config(tokenizer, call, count))
         except AgentNBError as error:
             call.deliver(error)
@@ -157,6 +165,28 @@ class Engine:
             call.deliver(ProviderError(f"OpenVINO refused the request: {cause(error)}"))
         else:
             self._active.append(Generation(call, handle, count, Detokeniser(tokenizer.decode), Stops(call.sampling.stop)))
+
+    def _try(self, call: Call, tokenizer: Any) -> None:
+        if self._trials is None:
+            self._trials = Trials(self._folder, tokenizer, self._tried)
+        with self._condition:
+            self._trying.append(call)
+        self._trials.put(call)
+
+    def _tried(self, call: Call, error: Exception | None) -> None:
+        """Start a call whose grammar can be made; one that has failed meanwhile, with all others, has been told."""
+        with self._condition:
+            if call not in self._trying:
+                return
+            self._trying.remove(call)
+        call.tried = True
+        if error is None:
+            try:
+                self.submit(call)
+            except ProviderError as closing:
+                error = closing
+        if error is not None:
+            call.deliver(error)
 
     def _config(self, tokenizer: Any, call: Call, prompt_tokens: int) -> Any:
         sampling = call.sampling
@@ -189,8 +219,11 @@ class Engine:
 
     def _fail(self, error: Exception) -> None:
         with self._condition:
-            active, waiting = self._active, self._waiting
-            self._active, self._waiting, self._pipeline, self._trial, self._thread = [], [], None, None, None
+            active, waiting, trials = self._active, self._waiting + self._trying, self._trials
+            self._active, self._waiting, self._trying, self._pipeline, self._trials, self._thread = [], [], [], None, None, None
+        self._known.clear()
+        if trials is not None:
+            trials.put(None)
         fresh = any(one.fresh for one in active)
         for one in active:
             one.call.deliver(_failure(error, retryable=fresh and not one.fresh))

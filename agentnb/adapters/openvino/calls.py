@@ -127,7 +127,7 @@ class Call:
     """One generation.
 
     Attributes:
-        deliver: Receives every event on the scheduler thread; it must not block.
+        deliver: Receives every event, on the scheduler thread or on that which tries grammars; it must not block.
         grammar: What the text must fit, if anything.
         cancelled: Set it, and the scheduler drops the call before its next step.
         tried: Whether the grammar can be made.

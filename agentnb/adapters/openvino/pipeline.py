@@ -149,13 +149,13 @@ class Engine:
     def _start(self, call: Call) -> None:
         if call.cancelled:
             return
-        tokenizer = self._pipeline.get_tokenizer()
-        if call.grammar is not None and call.grammar not in self._known:
-            if not call.tried:
-                self._try(call, tokenizer)
-                return
-            self._known.append(call.grammar)
         try:
+            tokenizer = self._pipeline.get_tokenizer()
+            if call.grammar is not None and call.grammar not in self._known:
+                if not call.tried:
+                    self._try(call, tokenizer)
+                    return
+                self._known.append(call.grammar)
             tokens = prompts.encode(tokenizer, call.prompt, self._context)
             count = tokens.shape[1]
             handle = self._pipeline.add_request(next(self._numbers), tokens, self._config(tokenizer, call, count))
@@ -221,7 +221,7 @@ class Engine:
         with self._condition:
             active, waiting, trials = self._active, self._waiting + self._trying, self._trials
             self._active, self._waiting, self._trying, self._pipeline, self._trials, self._thread = [], [], [], None, None, None
-        self._known.clear()
+            self._known.clear()
         if trials is not None:
             trials.put(None)
         fresh = any(one.fresh for one in active)

@@ -7,14 +7,15 @@ import difflib
 import functools
 import inspect
 import json
+import math
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, get_origin, get_type_hints, overload
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, get_args, get_origin, get_type_hints, overload
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -104,6 +105,7 @@ class Tool:
         self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
         if not _NAME.match(self.name):
             raise ConfigurationError(f"tool name {self.name!r}: letters, digits, _ and - only, at most 64: give it one with @tool(name=…)")
+        _check_settings(self.name, effects, timeout, approval=approval, idempotent=idempotent)
         self.approval = approval
         self.effects = effects
         self.idempotent = effects == "none" if idempotent is None else idempotent
@@ -218,17 +220,31 @@ def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> Tool
         **settings: See ``Tool``.
 
     Raises:
-        ConfigurationError: The signature can't be described; the message names the parameter.
+        ConfigurationError: The signature can't be described, or a setting isn't one; the message names it.
     """
     known = sorted(inspect.signature(Tool).parameters.keys() - {"function"})
     for name in settings.keys() - set(known):
-        near = difflib.get_close_matches(name, known, n=1)
-        raise ConfigurationError(
-            f"@tool: unknown setting {name!r}{f', did you mean {near[0]!r}?' if near else ''} There are: {', '.join(known)}"
-        )
+        raise ConfigurationError(f"@tool: unknown setting {name!r}{_near(name, known)} There are: {', '.join(known)}")
     if function is not None:
         return Tool(function)
     return functools.partial(Tool, **settings)
+
+
+def _check_settings(name: str, effects: object, timeout: object, **flags: object) -> None:
+    known = get_args(Effects)
+    if effects not in known:
+        raise ConfigurationError(f"tool {name}: effects={effects!r}{_near(str(effects), known)} There are: {', '.join(known)}")
+    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (is_number and timeout > 0 and math.isfinite(timeout)):  # type: ignore[operator,arg-type]
+        raise ConfigurationError(f"tool {name}: timeout={timeout!r}: must be a number of seconds above 0, or None")
+    for flag, value in flags.items():
+        if not isinstance(value, bool | None):
+            raise ConfigurationError(f"tool {name}: {flag}={value!r}: must be True or False")
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean {near[0]!r}?" if near else "."
 
 
 def _refuse_constant(name: str) -> None:

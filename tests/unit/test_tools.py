@@ -1,4 +1,5 @@
 import asyncio
+import re
 import time
 from typing import Literal
 
@@ -145,3 +146,21 @@ def test_results_as_text() -> None:
 def test_pickle_keeps_settings() -> None:
     again = cloudpickle.loads(cloudpickle.dumps(tool(approval=True, name="other")(lambda: "x")))
     assert (again.name, again.approval, again()) == ("other", True, "x")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"effects": "non"}, "tool f: effects='non', did you mean 'none'? There are: none, read, write"),
+        ({"effects": "?"}, "tool f: effects='?'. There are: none, read, write"),
+        ({"timeout": "soon"}, "tool f: timeout='soon': must be a number of seconds above 0, or None"),
+        ({"timeout": 0}, "tool f: timeout=0: must be a number of seconds above 0, or None"),
+        ({"approval": "yes"}, "tool f: approval='yes': must be True or False"),
+        ({"efects": "none"}, "@tool: unknown setting 'efects', did you mean 'effects'? There are: approval"),
+    ],
+)
+def test_a_setting_is_checked_where_the_tool_is_made(settings: dict[str, object], message: str) -> None:
+    def f() -> None: ...
+
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        tool(**settings)(f)  # type: ignore[call-overload]

@@ -15,7 +15,10 @@ from agentnb.errors import ConfigurationError
 
 
 class CellParser(argparse.ArgumentParser):
-    """argparse that raises instead of ending the process."""
+    """argparse that raises instead of ending the process, and takes no beginning of an option for it."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         end = "" if message.endswith("?") else "."
@@ -88,11 +91,15 @@ def parser() -> CellParser:
         "a cell without a name begins a new one",
     )
     options.add_argument("-m", "--model", help="provider:model, such as openvino:smollm2-135m")
-    options.add_argument("-t", "--tools", default="", help="functions that the model may call, by name, with commas between")
+    options.add_argument(
+        "-t", "--tools", action="append", default=[], help="functions that the model may call, by name, with commas between"
+    )
     options.add_argument("-o", "--output", dest="variable", help="variable that gets the result")
     options.add_argument("--schema", help="pydantic model that the answer must fit")
     options.add_argument("--instructions", help="system prompt")
-    options.add_argument("-c", "--context", default="", help="variables or files to put before the prompt, with commas between")
+    options.add_argument(
+        "-c", "--context", action="append", default=[], help="variables or files to put before the prompt, with commas between"
+    )
     conversation = options.add_mutually_exclusive_group()
     conversation.add_argument(
         "--continue",
@@ -131,7 +138,11 @@ def parse(line: str, said: Callable[[str], str] = str) -> AgentArguments | None:
         return None
     if found["timeout"] is not None and not 0 < found["timeout"] < float("inf"):
         raise ConfigurationError(f"%%agent: --timeout {found['timeout']}: must be a number of seconds above 0")
-    return AgentArguments(**{**found, "tools": names(found["tools"]), "context": names(found["context"])})
+    if found["continues"] and found["name"]:
+        raise ConfigurationError(f"%%agent: {found['name']} goes on with its conversation anyway: leave --continue out, or the name")
+    return AgentArguments(
+        **{**found, "tools": _listed("-t", found["tools"], found["name"]), "context": _listed("-c", found["context"], found["name"])}
+    )
 
 
 def parsed(options: CellParser, line: str, said: Callable[[str], str] = str) -> dict[str, Any] | None:
@@ -195,6 +206,10 @@ def words(line: str, magic: str) -> list[str]:
         raise ConfigurationError(f"{magic}: {error}: check the quotes in {line!r}") from None
 
 
-def names(text: str) -> tuple[str, ...]:
-    """The words between commas."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+def _listed(option: str, given: list[str], name: str) -> tuple[str, ...]:
+    """The words between commas of an option that may be given more than once."""
+    for text in given:
+        if text.endswith(",") or name.startswith(","):
+            together = ",".join([text.strip(","), name.strip(",") or "…"])
+            raise ConfigurationError(f"%%agent: {option} {text} {name}: no blanks around a comma: write {option} {together}")
+    return tuple(word.strip() for word in ",".join(given).split(",") if word.strip())

@@ -18,13 +18,15 @@ from agentnb.agents.identity import AGENT_ID
 from agentnb.agents.tools import Tool, as_tool
 from agentnb.errors import AgentNBError, ConfigurationError, UnknownName
 from agentnb.notebook.arguments import AgentArguments, did_you_mean, parse
-from agentnb.notebook.interpolation import interpolate
+from agentnb.notebook.interpolation import interpolate, replaced
+from agentnb.notebook.names import functions, is_function
 from agentnb.notebook.questions import Questions
 from agentnb.notebook.view import NotebookView, TerminalView, View
 from agentnb.runtime.agent import Agent
 from agentnb.runtime.approvals import Presenter
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import AgentResult
+from agentnb.runtime.shown import names as listed
 from agentnb.secrets import redact
 
 if TYPE_CHECKING:
@@ -108,17 +110,10 @@ def _start_background(extension: Extension, cell: _Cell, presenter: Presenter | 
 
 def _prepare(extension: Extension, line: str, text: str) -> _Cell | None:
     namespace = extension.namespace
-    notes: list[str] = []
-
-    def said(given: str) -> str:
-        replaced, about = interpolate(given, namespace)
-        notes.extend(about)
-        return replaced
-
-    arguments = parse(line, said)
+    arguments = parse(line, lambda word: replaced(word, namespace))
     if arguments is None:
         return None
-    prompt = said(text)
+    prompt, notes = interpolate(text, namespace)
     for note in notes:
         print(note, file=sys.stderr)  # noqa: T201
     parts = [as_prompt(_context(name, namespace)) for name in arguments.context]
@@ -145,6 +140,9 @@ def _agent_and_session(extension: Extension, arguments: AgentArguments) -> tuple
         found = conversations.go_on(cell)
         return _agent(extension, arguments, found.agent), found.session
     known = known_agent(extension, arguments.name) if arguments.name else None
+    if known is None and arguments.tools and is_function(extension.namespace.get(arguments.name)):
+        together = ",".join([*arguments.tools, arguments.name])
+        raise ConfigurationError(f"%%agent: {arguments.name} is a function, no agent: several tools go with commas between: -t {together}")
     if known is None and arguments.name and not arguments.changes:
         _note_near_agent(extension, arguments.name)
     agent = _agent(extension, arguments, known)
@@ -157,7 +155,6 @@ def _agent_and_session(extension: Extension, arguments: AgentArguments) -> tuple
 
 def _agent(extension: Extension, arguments: AgentArguments, known: Agent | None) -> Agent:
     """The agent that is known already, or a new one, with the line's changes."""
-    namespace = extension.namespace
     name = arguments.name or DEFAULT_NAME
     if known is not None and not arguments.changes:
         return known
@@ -166,8 +163,8 @@ def _agent(extension: Extension, arguments: AgentArguments, known: Agent | None)
         name if known is None else known.name,
         model=arguments.model or (spec.model if spec else None),
         instructions=arguments.instructions or (spec.instructions if spec else ""),
-        tools=[_tool(item, namespace) for item in arguments.tools] or (spec.tools if spec else ()),
-        output=_schema(arguments.schema, namespace) or (spec.output.type if spec and spec.output else None),
+        tools=[_tool(item, extension) for item in arguments.tools] or (spec.tools if spec else ()),
+        output=_schema(arguments.schema, extension.namespace) or (spec.output.type if spec and spec.output else None),
         capabilities=spec.capabilities if spec else (),
         max_steps=spec.max_steps if spec and arguments.max_steps is None else arguments.max_steps,
         timeout=spec.timeout if spec and arguments.timeout is None else arguments.timeout,
@@ -197,7 +194,8 @@ def known_agent(extension: Extension, name: str) -> Agent | None:
     return here[-1] if here else cast("Agent | None", extension.agents.get(name))
 
 
-def _tool(name: str, namespace: dict[str, Any]) -> Tool:
+def _tool(name: str, extension: Extension) -> Tool:
+    namespace = extension.namespace
     value = namespace.get(name)
     if isinstance(value, Tool) or callable(value):
         return as_tool(value)
@@ -205,9 +203,8 @@ def _tool(name: str, namespace: dict[str, Any]) -> Tool:
         return as_tool(plugins.load("agentnb.tools", name))
     if name in namespace:
         raise ConfigurationError(f"-t {name}: that is a {type(value).__name__}, no function: a tool is a function with annotations")
-    near = did_you_mean(name, [known for known, item in namespace.items() if callable(item)])
-    own = sorted(known for known, item in namespace.items() if isinstance(item, Tool))
-    there = near or f"; tools that are there: {', '.join(own) or 'none'}"
+    own = functions(extension)
+    there = did_you_mean(name, own) or f"; there are: {listed(sorted(own)) or 'none'}"
     raise UnknownName(f"-t {name}: there is no function of that name in the notebook{there}")
 
 

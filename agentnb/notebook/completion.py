@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from agentnb.errors import AgentNBError
 from agentnb.notebook.arguments import CellParser
+from agentnb.notebook.names import functions, instances, variables
 
 if TYPE_CHECKING:
     from agentnb.notebook.extension import Extension
@@ -38,7 +39,7 @@ def matched(extension: Extension, text: str, row: int, column: int) -> tuple[str
     before = text.split("\n")[row][:column]
     if row and text.startswith("%%agent"):
         place = _VARIABLE.search(before)
-        return _like(place[1] or "", _variables(extension)) if place else ("", [])
+        return _like(place[1] or "", variables(extension)) if place else ("", [])
     if not _OWN.match(before):
         return "", []
     if before.startswith("%%"):
@@ -63,8 +64,8 @@ def _agent(extension: Extension, words: list[str], begun: str) -> tuple[str, Ite
     values: dict[str, Names] = {
         "model": _models,
         "tools": lambda: _functions(extension),
-        "context": lambda: [*_variables(extension), *_files(begun.rpartition(",")[2])],
-        "schema": lambda: _instances(extension, type),
+        "context": lambda: [*variables(extension), *_files(begun.rpartition(",")[2])],
+        "schema": lambda: instances(extension, type),
         "record": lambda: _files(begun),
         "replay": lambda: _files(begun),
     }
@@ -134,34 +135,22 @@ def _line(options: CellParser, words: list[str], begun: str, values: Mapping[str
     return begun, [*names(), *options.names]
 
 
-def _variables(extension: Extension) -> list[str]:
-    hidden = extension.shell.user_ns_hidden
-    return [name for name in extension.namespace if not name.startswith("_") and name not in hidden]
-
-
-def _instances(extension: Extension, kind: type) -> list[str]:
-    return [name for name in _variables(extension) if isinstance(extension.namespace[name], kind)]
-
-
 def _functions(extension: Extension) -> list[str]:
     from agentnb import plugins
-    from agentnb.agents.tools import Tool
 
-    values = ((name, extension.namespace[name]) for name in _variables(extension))
-    own = [name for name, value in values if isinstance(value, Tool) or (callable(value) and not isinstance(value, type))]
-    return [*own, *plugins.table("agentnb.tools")]
+    return [*functions(extension), *plugins.table("agentnb.tools")]
 
 
 def _agents(extension: Extension) -> list[str]:
     from agentnb.runtime.agent import Agent
 
-    return [*_instances(extension, Agent), *extension.agents]
+    return [*instances(extension, Agent), *extension.agents]
 
 
 def _workflows(extension: Extension) -> list[str]:
     from agentnb.runtime.workflow import Workflow
 
-    return _instances(extension, Workflow)
+    return instances(extension, Workflow)
 
 
 def _steps(document: Mapping[str, Any]) -> list[str]:

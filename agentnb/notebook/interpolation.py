@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentnb.agents.content import as_prompt
-from agentnb.errors import ConfigurationError
+from agentnb.errors import ConfigurationError, UnknownName
 
 _PLACE = re.compile(r"\{\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}\}|\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
 
 _EXPRESSION = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)[\[(:!.][^{}\n]*\}")
+_STAYS = re.compile(r" stays? as written")
 _LISTED = 5
 
 
@@ -55,6 +56,18 @@ def interpolate(text: str, namespace: Mapping[str, Any]) -> tuple[str, list[str]
         if match[1] in namespace and not _PLACE.fullmatch(match[0])
     )
     return said, [*notes, *_about(unknown, namespace)]
+
+
+def replaced(word: str, namespace: Mapping[str, Any]) -> str:
+    """A word of the first line with its variables.
+
+    Raises:
+        UnknownName: Something in braces is none; ``{{name}}`` stands for ``{name}``.
+    """
+    said, notes = interpolate(word, namespace)
+    if notes:
+        raise UnknownName(f"%%agent: {_STAYS.sub('', notes[0], count=1)}")
+    return said
 
 
 def near_variable(name: str, namespace: Mapping[str, Any]) -> str:

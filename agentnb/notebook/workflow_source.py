@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from agentnb.agents.tools import Tool
 from agentnb.errors import AgentNBError, ConfigurationError, UnknownName
 from agentnb.notebook.arguments import did_you_mean
 from agentnb.notebook.cells import known_agent, quiet, short
+from agentnb.notebook.names import functions, is_function
 from agentnb.runtime.agent import Agent
 from agentnb.runtime.workflow import Workflow
 from agentnb.workflows.documents import Document, Finding, WorkflowSpecError
@@ -91,9 +91,10 @@ def bound(extension: Extension, workflow: Workflow) -> Workflow:
     namespace = {name: value for name, value in extension.shell.user_ns.items() if name not in extension.shell.user_ns_hidden}
     data = workflow.to_dict()
     own = data.get("agents") if isinstance(data.get("agents"), dict) else {}
+    workflow.known = functions(extension)
     for kind, name in _named(data):
         value = namespace.get(name)
-        if kind == "tool" and (isinstance(value, Tool) or (callable(value) and not isinstance(value, type))):
+        if kind == "tool" and is_function(value):
             workflow.use(**{name: value})
         elif kind == "agent" and name not in (own or {}):
             agent = value if isinstance(value, Agent) else known_agent(extension, name)

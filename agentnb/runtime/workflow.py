@@ -61,6 +61,7 @@ class Workflow:
         self.functions: dict[str, FunctionType] = {}
         self.agents: dict[str, Agent] = {}
         self.workflows: dict[str, Workflow] = {}
+        self.known: Sequence[str] = ()  # functions that a notebook has: what a misspelt tool may have meant
         self.folder = Path.cwd()
         self._data: dict[str, Any] = {"name": name}
         if kind != "dag":

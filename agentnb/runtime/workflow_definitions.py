@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from agentnb.agents.spec import AgentSpec
 from agentnb.errors import AgentNBError, UnknownName
 from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
+from agentnb.runtime.shown import names
 from agentnb.secrets import plain_json
 from agentnb.workflows.callables import SCHEMES, Function, imported
 from agentnb.workflows.compilation import action_path
@@ -213,8 +215,10 @@ class Finder:
             return Function(imported(name, self._workflow.folder), name)
         if name in plugins.table("agentnb.tools"):
             return Function(plugins.load("agentnb.tools", name), name)
-        known = ", ".join([*self._workflow.functions, *plugins.table("agentnb.tools")]) or "none"
-        raise UnknownName(f"no tool {name!r}; there are: {known}. A function of a module is python:module.function")
+        known = list(dict.fromkeys([*self._workflow.functions, *plugins.table("agentnb.tools"), *self._workflow.known]))
+        near = difflib.get_close_matches(name, known, n=1)
+        there = f"did you mean {near[0]}?" if near else f"there are: {names(known) or 'none'}."
+        raise UnknownName(f"no tool {name!r}; {there} A function of a module is python:module.function")
 
     def tool(self, name: str) -> dict[str, Any] | None:
         """The JSON Schema of its parameters."""

@@ -416,7 +416,7 @@ def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
         ("%%agent gu", ["guide"]),
         ("%%agent hel", ["helper"]),
         ("%%agent -m openvino:smo", ["openvino:smollm2-135m"]),
-        ("%%agent -t ", ["lookup", "send"]),
+        ("%%agent -t ", ["lookup", "send", "plain"]),
         ("%%agent -t lookup,se", ["send"]),
         ("%%agent --schema ", ["City"]),
         ("%%agent -c doc", ["document"]),
@@ -457,7 +457,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
         script(folder, *({"text": "one"} for _ in range(9)))
         made = Kernel(folder)
     made.run(f"%load_ext agentnb\n{TOOLS}\nimport pydantic\nclass City(pydantic.BaseModel):\n    name: str")
-    made.run("helper, document = anb.Agent('helper'), 'text'")
+    made.run("helper, document = anb.Agent('helper'), 'text'\ndef plain(text: str) -> str:\n    return text")
+    made.run("lookup")
     made.run("%%agent guide -m scripted:s.jsonl\nhi")
     steps = "{first: {tool: lookup, input: {city: '${inputs.city}'}}, second: {tool: lookup, input: {city: x}}}"
     assert made.run(f"%%workflow flow --run -i city=x\ninputs: {{city: {{type: string}}}}\nsteps: {steps}").status == "ok"
@@ -475,6 +476,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
         ),
         ("%%agent -m scripted:s.jsonl\n\n  ", "the cell is empty: write below its first line what the agent is to do"),
         ("%%agent -t lokup\nhi", "there is no function of that name in the notebook; did you mean lookup?"),
+        ("%%agent -t len\nhi", "there is no function of that name in the notebook; there are: lookup, plain, send"),
+        ("%%agent -t lookup send\nhi", "send is a function, no agent: several tools go with commas between: -t lookup,send"),
+        ("%%agent -t lookup, send\nhi", "-t lookup, send: no blanks around a comma: write -t lookup,send"),
+        ("%%agent -t lookup ,send\nhi", "no blanks around a comma: write -t lookup,send"),
+        ("%%agent --continue guide\nhi", "guide goes on with its conversation anyway: leave --continue out, or the name"),
+        ("%%agent --continu\nhi", "there is no option --continu; did you mean --continue?"),
+        ("%%agent {nosuch}\nhi", "%%agent: {nosuch}: there is no variable of that name; {{nosuch}} says that it is meant so"),
+        ("%%agent --instructions 'of {documnt}'\nhi", "%%agent: {documnt}: there is no variable of that name; did you mean {document}?"),
+        ("%%workflow w\nsteps: {a: {tool: lokup, input: {city: x}}}", "no tool 'lokup'; did you mean lookup?"),
+        ("%%workflow w\nsteps: {a: {tool: nothing}}", "no tool 'nothing'; there are: lookup, send, plain."),
         ("%%agent -t anb\nhi", "-t anb: that is a module, no function"),
         ("%%agent --schema send\nhi", "--schema send: that is a function: give a pydantic model"),
         ("%%agent --schema Citty\nhi", "did you mean City?"),

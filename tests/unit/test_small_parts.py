@@ -29,6 +29,12 @@ from agentnb.runtime.results import AgentResult
 from agentnb.workflows.trace import StepRecord
 
 
+def test_tools_given_more_than_once_add_up() -> None:
+    found = parse("-t a,b -t c -c x -c y")
+    assert found is not None
+    assert (found.tools, found.context) == (("a", "b", "c"), ("x", "y"))
+
+
 def test_agent_ids() -> None:
     assert AGENT_ID.match(new_agent_id(1))
     assert "-0002-" in new_agent_id(10_002)

@@ -41,6 +41,12 @@ def cause(error: BaseException) -> str:
     return _PLACE.sub("", (telling or lines or [type(error).__name__])[-1]).rstrip(".!")
 
 
+def kind_of(value: object) -> str:
+    """``an int``, ``a list``: what a value is, in a message."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
 class ConfigurationError(AgentNBError):
     """A setting, a definition or an argument is wrong."""
 
@@ -135,7 +141,9 @@ class StepLimitExceeded(ExecutionError):
     """The model kept calling tools and never answered."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"no answer after {limit} model calls: raise max_steps, or tell the agent in its instructions when to stop")
+        calls = "1 model call" if limit == 1 else f"{limit} model calls"
+        calls = "1 model call" if limit == 1 else f"{limit} model calls"
+        super().__init__(f"no answer after {calls}: raise max_steps, or tell the agent in its instructions when to stop")
 
 
 class ExecutionTimeout(ExecutionError):

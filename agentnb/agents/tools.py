@@ -22,7 +22,7 @@ from typing_extensions import TypedDict
 
 from agentnb import secrets
 from agentnb.agents.content import as_prompt
-from agentnb.errors import ConfigurationError, ExecutionError
+from agentnb.errors import ConfigurationError, ExecutionError, kind_of
 from agentnb.ports.model import ToolSpec
 
 Deps = TypeVar("Deps")
@@ -267,7 +267,7 @@ def as_text(result: Any) -> str:
     if isinstance(result, bytes | bytearray):
         raise ToolError(f"the tool returned {len(result):,} bytes of binary data; return text, or something that JSON can hold")
     if inspect.isgenerator(result) or inspect.isasyncgen(result) or inspect.isawaitable(result):
-        raise ToolError(f"the tool returned a {type(result).__name__}; return the values themselves, as a list")
+        raise ToolError(f"the tool returned {kind_of(result)}; return the values themselves, as a list")
     try:
         return _ANYTHING.dump_json(result).decode()
     except (ValueError, TypeError, RecursionError):

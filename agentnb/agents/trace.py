@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex, overload
 
+from agentnb.errors import UnknownName
 from agentnb.ports.model import Usage
 from agentnb.ports.store import Event, brief, now
 from agentnb.secrets import redact
@@ -56,6 +57,30 @@ class Trace(tuple[Step, ...]):
     """The steps of one execution, in the order in which they began; a notebook shows them as a table with bars."""
 
     __slots__ = ()
+
+    @overload
+    def __getitem__(self, place: SupportsIndex | str) -> Step: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Step, ...]: ...
+
+    def __getitem__(self, place: SupportsIndex | slice | str) -> Step | tuple[Step, ...]:
+        """A step by its place or its ID, such as ``m1.t2``.
+
+        Raises:
+            UnknownName: There is no step of that ID; the message names those that are there.
+        """
+        if not isinstance(place, str):
+            return super().__getitem__(place)
+        for step in self:
+            if step.id == place:
+                return step
+        raise UnknownName(f"no step {place!r} in the trace; there are: {', '.join(step.id for step in self) or 'none'}")
+
+    @property
+    def failed(self) -> list[Step]:
+        """The tool calls that failed."""
+        return [step for step in self if step.kind == "tool" and step.status == "failed"]
 
     def __repr__(self) -> str:
         return "\n".join(map(repr, self)) or "<no steps>"

@@ -18,7 +18,7 @@ from agentnb.cli.inputs import parsed
 from agentnb.cli.output import Json, exit_codes, put, put_table, put_text
 from agentnb.cli.workflow_runs import VERDICTS
 from agentnb.errors import ConfigurationError
-from agentnb.notebook.formats import GLYPHS, ago, duration, printable, usage_line
+from agentnb.notebook.formats import GLYPHS, ago, duration, printable, result_line, usage_line
 from agentnb.notebook.questions import Questions
 from agentnb.notebook.tables import Table
 from agentnb.notebook.view import TerminalView
@@ -73,7 +73,7 @@ def show(run: RunId, as_json: Json = False) -> None:
             sys.stdout.write(printable(text))
 
         write(f"{result.id} {GLYPHS[result.status]} {result.status} {result.reason}\n")
-        write(f"{usage_line(result.agent, result.usage, result.execution_time_ms)}\n")
+        write(f"{result_line(result.agent, result)}\n")
         for step in result.trace:
             depth = "  " * (step.id.count(".") + 1)
             write(f"{depth}{step.id} {step.kind} {step.name} {step.status} {duration(step.duration_ms)} {step.error}\n")

@@ -16,7 +16,7 @@ from agentnb import plugins
 from agentnb.agents.content import as_prompt
 from agentnb.agents.identity import AGENT_ID
 from agentnb.agents.tools import Tool, as_tool
-from agentnb.errors import AgentNBError, ConfigurationError, UnknownName
+from agentnb.errors import AgentNBError, ConfigurationError, UnknownName, kind_of
 from agentnb.notebook.arguments import AgentArguments, did_you_mean, parse
 from agentnb.notebook.interpolation import interpolate, replaced
 from agentnb.notebook.names import functions, is_function
@@ -202,7 +202,7 @@ def _tool(name: str, extension: Extension) -> Tool:
     if name in plugins.table("agentnb.tools"):
         return as_tool(plugins.load("agentnb.tools", name))
     if name in namespace:
-        raise ConfigurationError(f"-t {name}: that is a {type(value).__name__}, no function: a tool is a function with annotations")
+        raise ConfigurationError(f"-t {name}: that is {kind_of(value)}, no function: a tool is a function with annotations")
     own = functions(extension)
     there = did_you_mean(name, own) or f"; there are: {listed(sorted(own)) or 'none'}"
     raise UnknownName(f"-t {name}: there is no function of that name in the notebook{there}")

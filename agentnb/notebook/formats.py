@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agentnb.agents.trace import Step
-from agentnb.runtime.shown import compact, duration
+from agentnb.runtime.results import AgentResult
+from agentnb.runtime.shown import compact, count, duration, plural
 from agentnb.secrets import redact
 
-__all__ = ["GLYPHS", "ago", "count", "duration", "gist", "plural", "printable", "usage_line"]
+__all__ = ["GLYPHS", "ago", "count", "duration", "gist", "plural", "printable", "result_line", "usage_line"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 CUT = "cut off at max_tokens"
@@ -29,17 +30,6 @@ GLYPHS = {
 }
 
 
-def count(number: int) -> str:
-    """``950``, ``1.2k``, ``3.4M``."""
-    if number < 1_000:
-        return str(number)
-    return f"{number / 1_000:.1f}k" if number < 1_000_000 else f"{number / 1_000_000:.1f}M"
-
-
-def plural(number: int, word: str) -> str:
-    return f"{count(number)} {word}{'' if number == 1 else 's'}"
-
-
 def ago(timestamp: str) -> str:
     """``just now``, ``5 min ago``, ``3 h ago``, ``2 d ago`` of an RFC 3339 time."""
     seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
@@ -49,18 +39,26 @@ def ago(timestamp: str) -> str:
     return timestamp
 
 
-def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float | None) -> str:
-    """``model · 3 calls · 2 tools · 1.2k tokens · $0.0012 · 4.1 s · replayed``."""
+def result_line(model: str, result: AgentResult) -> str:
+    """``model · 3 calls · 2 tools, 1 failed · 4.1 s``: what an execution used."""
+    return usage_line(model, result.usage, result.execution_time_ms, len(result.trace.failed))
+
+
+def usage_line(model: str, usage: Mapping[str, Any], milliseconds: float | None, failed: int = 0) -> str:
+    """``model · 3 calls · 2 tools · 1.2k tokens · $0.0012 · 4.1 s · replayed``; ``failed`` of the tool calls have.
+
+    What is nothing is left out.
+    """
     calls, tools = usage.get("model_calls", 0), usage.get("tool_calls", 0)
     tokens = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
     cost = usage.get("cost")
     parts = [
         model,
         plural(calls, "call") if calls else "",
-        plural(tools, "tool") if tools else "",
+        plural(tools, "tool") + (f", {failed} failed" if failed else "") if tools else "",
         plural(tokens, "token") if tokens else "",
         f"${cost:.4f}" if cost else "",
-        "" if milliseconds is None else duration(milliseconds),
+        duration(milliseconds) if milliseconds else "",
         "replayed" if usage.get("replayed") else "",
         CUT if usage.get("cut_off") else "",
     ]

@@ -128,9 +128,9 @@ def workflow_svg(
 
 def _description(spec: WorkflowSpec, drawn: Sketch, shown: Shown) -> str:
     """The picture in words."""
-    kind = "states" if spec.kind == "state_machine" else "steps"
+    kind = "state" if spec.kind == "state_machine" else "step"
     counts = Counter(state.status for state in shown.of.values() if state.status)
-    said = [f"{len(spec.states or spec.steps)} {kind}", *(f"{count} {status}" for status, count in counts.items())]
+    said = [plural(len(spec.states or spec.steps), kind), *(f"{count} {status}" for status, count in counts.items())]
     if shown.current:
         said.append(f"now in {shown.current}")
     if drawn.left_out:

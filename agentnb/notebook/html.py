@@ -9,7 +9,7 @@ from html import escape as escape_html
 from typing import Any
 
 from agentnb.agents.trace import Step
-from agentnb.notebook.formats import duration, gist, plural, usage_line
+from agentnb.notebook.formats import duration, gist, plural, result_line
 from agentnb.runtime.results import AgentResult
 from agentnb.secrets import redact
 
@@ -56,8 +56,7 @@ def trace(state: str, line: str, steps: Sequence[Step], actions: str = "", *, un
 
 def of_result(result: AgentResult) -> str:
     """A result: the answer, and the trace folded under it."""
-    line = usage_line(result.agent, result.usage, result.execution_time_ms)
-    return answer(result.text) + trace(result.status, line, list(result.trace))
+    return answer(result.text) + trace(result.status, result_line(result.agent, result), list(result.trace))
 
 
 def of_trace(steps: Sequence[Step]) -> str:

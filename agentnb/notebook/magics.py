@@ -18,6 +18,7 @@ from agentnb.runtime import agent_runs
 from agentnb.runtime.agent_runs import RunOptions
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.runtime import Runtime, current
+from agentnb.runtime.shown import compact
 
 if TYPE_CHECKING:
     from agentnb.notebook.extension import Extension
@@ -77,10 +78,12 @@ def _show(extension: Extension, rest: str) -> None:
         return
     output = Output()
     view = NotebookView(output, stop=False) if _in_kernel(extension) else TerminalView()
+    if run.kind == "agent":
+        print(f"Prompt: {compact(run.input['prompt'])}")  # noqa: T201
     view.begin(run.name, "")
     result = runtime.result(run.id)
-    model = next((step.name for step in result.trace if step.kind == "model"), "")
-    view.complete(result, f"{run.name} · {model}")
+    models = [step.name for step in result.trace if step.kind == "model"]
+    view.complete(result, " · ".join([run.name, *models[:1]]))
     if isinstance(view, TerminalView):
         print(result.text)  # noqa: T201
     if run.error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from numbers import Number
@@ -67,10 +67,7 @@ class Table:
         return room + text if place in self.numbers else text + room
 
     def _repr_html_(self) -> str:
-        cells = [
-            [html.status(cell) if column == "status" else self._shown(cell) for column, cell in zip(self.columns, row, strict=True)]
-            for row in self.rows
-        ]
+        cells = [[_SHOWN.get(column, self._shown)(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
         return html.table(self.columns, cells, empty=self.empty, numbers=self.numbers, wide=bool(self.most))
 
     def _shown(self, cell: str) -> str:
@@ -132,6 +129,14 @@ def rows_of(columns: Sequence[str], found: Sequence[Sequence[Any]]) -> Table:
     numbers = frozenset(place for place, values in enumerate(zip(*found, strict=True)) if _are_numbers(values))
     data = tuple(dict(zip(columns, row, strict=True)) for row in found)
     return Table(tuple(columns), cells, data, "No rows", numbers, most=80)
+
+
+def _unbroken(cell: str) -> str:
+    return f'<span style="white-space: nowrap">{escape(cell)}</span>'
+
+
+_SHOWN: dict[str, Callable[[str], str]] = {"status": html.status, "started": _unbroken}
+"""How the cells of columns become HTML, where they don't as text."""
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

@@ -15,7 +15,7 @@ from agentnb.agents.execution import Update
 from agentnb.agents.trace import Step
 from agentnb.errors import PolicyDenied, UnknownModel
 from agentnb.notebook import html
-from agentnb.notebook.formats import duration, gist, printable, usage_line
+from agentnb.notebook.formats import duration, gist, printable, result_line
 from agentnb.runtime.results import AgentResult
 from agentnb.secrets import redact
 
@@ -78,7 +78,7 @@ class NotebookView:
     def complete(self, result: AgentResult, model: str) -> None:
         replayed = bool(result.trace) and all(step.replayed for step in result.trace)
         state = "replayed" if replayed and result.status == "completed" else result.status
-        self._close(state, usage_line(model, result.usage, result.execution_time_ms), result.text, list(result.trace))
+        self._close(state, result_line(model, result), result.text, list(result.trace))
 
     def fail(self, error: BaseException) -> None:
         cancelled = isinstance(error, asyncio.CancelledError | KeyboardInterrupt)
@@ -164,7 +164,7 @@ class TerminalView:
 
     def complete(self, result: AgentResult, model: str) -> None:
         self._new_line()
-        self._write(f"— {usage_line(model, result.usage, result.execution_time_ms)} · {result.execution_id}\n")
+        self._write(f"— {result_line(model, result)} · {result.execution_id}\n")
 
     def fail(self, error: BaseException) -> None:
         self._new_line()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentnb.errors import ConfigurationError, UnknownName
+from agentnb.errors import ConfigurationError, UnknownName, kind_of
 from agentnb.notebook.arguments import CellParser, parsed_cell
 from agentnb.notebook.interpolation import interpolate, near_variable
 
@@ -131,5 +131,5 @@ def _jsonable(value: Any, said: str) -> Any:
         return to_jsonable_python(value)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"%%workflow: -i {said}: a {type(value).__name__} is no JSON ({error}): give text, numbers, lists or mappings"
+            f"%%workflow: -i {said}: {kind_of(value)} is no JSON ({error}): give text, numbers, lists or mappings"
         ) from None

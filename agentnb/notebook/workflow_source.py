@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from agentnb.errors import AgentNBError, ConfigurationError, UnknownName
+from agentnb.errors import AgentNBError, ConfigurationError, UnknownName, kind_of
 from agentnb.notebook.arguments import did_you_mean
 from agentnb.notebook.cells import known_agent, quiet, short
 from agentnb.notebook.names import functions, is_function
@@ -149,7 +149,7 @@ async def _executed(extension: Extension, name: str, text: str) -> Workflow:
         raise _of_cell(extension, error, file) from None
     made = namespace["wf"]
     if not isinstance(made, Workflow):
-        raise ConfigurationError(f"%%workflow: after the cell wf is a {type(made).__name__}, no workflow: assign a Workflow to it")
+        raise ConfigurationError(f"%%workflow: after the cell wf is {kind_of(made)}, no workflow: assign a Workflow to it")
     return made
 
 

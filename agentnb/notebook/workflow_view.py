@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from agentnb.errors import ConfigurationError
 from agentnb.notebook import html, workflow_html
-from agentnb.notebook.formats import duration, printable
+from agentnb.notebook.formats import duration, plural, printable
 from agentnb.notebook.graph_svg import Picture
 from agentnb.notebook.view import Bundle, Output, failure
 from agentnb.ports.store import Event, now
@@ -207,7 +207,7 @@ def _bar(spec: WorkflowSpec, steps: Mapping[str, StepRecord]) -> str:
         return ""
     done = sum(_done(name, steps) for name in spec.steps)
     style = "width:100%;max-width:40em;height:6px;accent-color:var(--jp-brand-color1,#1976d2)"
-    label = f"{done:.0f} of {len(spec.steps)} steps"
+    label = f"{done:.0f} of {plural(len(spec.steps), 'step')}"
     return f'<progress value="{done:.2f}" max="{len(spec.steps)}" aria-label="{label}" style="{style}"></progress>'
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from agentnb.agents.trace import Step, Trace
 from agentnb.ports.model import ToolCall
 from agentnb.ports.store import Reason, Status, brief
+from agentnb.runtime.shown import plural
 
 
 class Finished:
@@ -55,7 +56,9 @@ class AgentResult(Finished):
         return self.text
 
     def __repr__(self) -> str:
-        return f"<{self.status} result of {self.agent}: {brief(self.text)}, {len(self.trace)} steps, {self.execution_time_ms:.0f} ms>"
+        failed = f", {plural(len(self.trace.failed), 'tool')} failed" if self.trace.failed else ""
+        took = f"{plural(len(self.trace), 'step')}{failed}, {self.execution_time_ms:.0f} ms"
+        return f"<{self.status} result of {self.agent}: {brief(self.text)}, {took}>"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,17 @@ def duration(milliseconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} m"
 
 
+def count(number: int) -> str:
+    """``950``, ``1.2k``, ``3.4M``."""
+    if number < 1_000:
+        return str(number)
+    return f"{number / 1_000:.1f}k" if number < 1_000_000 else f"{number / 1_000_000:.1f}M"
+
+
+def plural(number: int, word: str) -> str:
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
+
+
 def elapsed(run: Run) -> float | None:
     """Milliseconds that a run took, or takes so far; None while it doesn't work: it is queued, or waits for somebody."""
     if not run.ended_at and run.status != "running":

@@ -15,7 +15,7 @@ from agentnb import plugins
 from agentnb.agents import portable, schemas
 from agentnb.agents import spec as agent_specs
 from agentnb.agents.spec import AgentSpec
-from agentnb.errors import AgentNBError, UnknownName
+from agentnb.errors import AgentNBError, UnknownName, kind_of
 from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
 from agentnb.runtime.shown import names
@@ -168,7 +168,7 @@ def checked_inputs(spec: WorkflowSpec, inputs: Mapping[str, Any]) -> dict[str, A
         WorkflowError: One is missing, unknown, or doesn't fit; the message names all of them.
     """
     if not isinstance(inputs, Mapping):
-        raise WorkflowError(f"the inputs of {spec.name!r} are a {type(inputs).__name__}, not a mapping: write input: {{NAME: …}}")
+        raise WorkflowError(f"the inputs of {spec.name!r} are {kind_of(inputs)}, not a mapping: write input: {{NAME: …}}")
     declared, problems, given = spec.inputs, [], {}
     problems += [f"{name}: unknown; there are: {', '.join(declared) or 'none'}" for name in inputs if name not in declared]
     for name, schema in declared.items():

@@ -12,6 +12,7 @@ from agentnb.errors import LeaseLost
 from agentnb.ports.store import Definition, Event, Reason, Run, Status
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import Finished
+from agentnb.runtime.shown import plural
 from agentnb.workflows.spec import WorkflowSpec, adapter
 from agentnb.workflows.trace import StepRecord, Steps, steps_of
 
@@ -116,7 +117,7 @@ class WorkflowRun(Finished):
         known = self.spec.steps or self.steps
         done = sum(step.status in ("completed", "skipped") for name, step in self.steps.items() if name in known)
         waits = f", waits for {', '.join(step.id for step in self.waiting)}" if self.waiting else ""
-        return f"<{self.status} run {self.id} of {self.name}: {done} of {len(known)} steps, {self.duration_ms:.0f} ms{waits}>"
+        return f"<{self.status} run {self.id} of {self.name}: {done} of {plural(len(known), 'step')}, {self.duration_ms:.0f} ms{waits}>"
 
 
 def result_of(run: Run, events: Sequence[Event], definition: Definition) -> WorkflowRun:

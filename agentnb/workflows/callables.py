@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from agentnb.agents.tools import Context, Tool, ToolError, in_thread
-from agentnb.errors import UnknownName
+from agentnb.errors import UnknownName, kind_of
 
 PREFIX = "python:"
 SCHEMES = (PREFIX, "notebook:")
@@ -92,7 +92,7 @@ class Function:
         """
         given = {} if data is None else data
         if not isinstance(given, dict):
-            raise ToolError(f"{self.name} takes a mapping as input, not a {type(data).__name__}: write input: {{NAME: …}}")
+            raise ToolError(f"{self.name} takes a mapping as input, not {kind_of(data)}: write input: {{NAME: …}}")
         if self.tool is not None:
             return self.tool.check(given)
         if given or self._required:
@@ -186,5 +186,5 @@ def imported(reference: str, folder: Path | None = None) -> Any:
     except Exception as error:
         raise UnknownName(f"{reference}: importing {module} failed: {type(error).__name__}: {error}") from error
     if not callable(found):
-        raise UnknownName(f"{reference} is a {type(found).__name__}, no function")
+        raise UnknownName(f"{reference} is {kind_of(found)}, no function")
     return found

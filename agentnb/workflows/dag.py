@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
-from agentnb.errors import AgentNBError, ExecutionError
+from agentnb.errors import AgentNBError, ExecutionError, kind_of
 from agentnb.ports.store import now
 from agentnb.workflows.expressions import ExpressionError
 from agentnb.workflows.graph import Graph, handler_of
@@ -354,7 +354,7 @@ class DagExecutor:
     def _expand(self, instance: Instance, step: Step, items: Any) -> None:
         record = instance.record
         if not isinstance(items, list):
-            self.runner.fail(record, "error", WorkflowError(f"for_each of {record.id!r} gave a {type(items).__name__}, not a list"))
+            self.runner.fail(record, "error", WorkflowError(f"for_each of {record.id!r} gave {kind_of(items)}, not a list"))
             return self._settled(instance)
         record.status, record.input, record.fingerprint = "running", {"items": len(items)}, self._job.fingerprints.get(record.id, "")
         begun = self._job.past.own.get(record.id)

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from agentnb.agents.identity import new_run_id
-from agentnb.errors import ExecutionCancelled, ExecutionTimeout, PolicyDenied, described
+from agentnb.errors import ExecutionCancelled, ExecutionTimeout, PolicyDenied, described, kind_of
 from agentnb.policy import Check
 from agentnb.ports.store import Cached, now
 from agentnb.secrets import plain_json
@@ -322,7 +322,7 @@ def plain(value: Any, step: str) -> Any:
         return to_jsonable_python(value, inf_nan_mode="null", serialize_unknown=False)
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise StepFailed(
-            f"the step {step!r} returned a {type(value).__name__}, which can't be kept ({error}): "
+            f"the step {step!r} returned {kind_of(value)}, which can't be kept ({error}): "
             "return text, numbers, lists, mappings, dataclasses or pydantic models, or write a file and return its path",
             retryable=False,
         ) from None

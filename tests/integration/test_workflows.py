@@ -118,7 +118,7 @@ async def test_fan_out_keeps_the_order_and_the_limit(log: Log) -> None:
     assert log.most == 3
     assert run.steps["each[4]"].output == "4-e"
     assert (await workflow.run({"people": []})).outputs == {"all": []}
-    with pytest.raises(StepError, match="gave a int, not a list"):
+    with pytest.raises(StepError, match="gave an int, not a list"):
         await anb.Workflow("v").add("e", tool=log.note, for_each="${1 + 1}").run()
 
 

@@ -13,6 +13,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 import agentnb as anb
+from agentnb.runtime import agent_runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -375,6 +376,15 @@ def test_an_approval_survives_the_kernel(kernel: Kernel, tmp_path: Path) -> None
     assert (result.status, result.text, result.trace[-2].output) == ("completed", "done after the restart", "sent to ann")
 
 
+def test_a_run_that_has_not_come_far_is_shown_without_empty_parts(kernel: Kernel, tmp_path: Path, own_store: Path) -> None:
+    script(tmp_path, {"text": "in Italy"})
+    agent = anb.Agent("assistant", model=f"scripted:{tmp_path / 's.jsonl'}").initialize()
+    run = agent_runs.queue(anb.current(), agent, "Where is Rome?")
+    shown = kernel.run(f"%agentnb show {run.id}")
+    assert "queued</span> assistant</span>" in shown.html[-1]
+    assert shown.text == "Prompt: Where is Rome?\n"
+
+
 def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
     script(tmp_path, call("lookup", city="Rome"), {"text": "Sunny."})
     kernel.run(TOOLS)
@@ -382,7 +392,9 @@ def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
     run = anb.current().runs()[0]
     assert run.id in kernel.run("%agentnb runs").text
     assert run.id in kernel.run("runs = %agentnb runs\nruns[0].id").text
-    assert "Sunny." in kernel.run("%agentnb show").html[-1]
+    shown = kernel.run("%agentnb show")
+    assert "Sunny." in shown.html[-1]
+    assert shown.text == "Prompt: hi\n"
     assert "replayed" in kernel.run(f"%agentnb replay {run.id}").html[-1]
     assert "lookup" in kernel.run("%agentnb sql SELECT name FROM steps WHERE kind = 'tool'").text
     assert "w" in kernel.run("%agentnb agents").text

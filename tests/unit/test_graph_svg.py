@@ -33,6 +33,12 @@ def groups(svg: str) -> dict[str, str]:
     return found
 
 
+def test_one_step_is_one_step() -> None:
+    workflow = anb.Workflow("one")
+    workflow.add("a", tool=work)
+    assert "<desc>1 step. " in workflow_svg(workflow.spec)
+
+
 def flow() -> anb.Workflow:
     workflow = anb.Workflow("support <flow>")
     workflow.add("a", tool=work, on_error={"goto": "mend"})

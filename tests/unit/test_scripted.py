@@ -63,7 +63,7 @@ async def test_errors_as_scripted() -> None:
 async def test_an_exhausted_script_says_what_was_asked() -> None:
     model = ScriptedModel(["one"])
     await model.generate(ask())
-    with pytest.raises(ProviderError, match=r"the script has 1 entries and all are used, but was asked 'the weather'"):
+    with pytest.raises(ProviderError, match=r"the script has 1 entry and all are used, but was asked 'the weather'"):
         await model.generate(ask("the weather"))
     with pytest.raises(ProviderError, match="none of the 1 left fits"):
         await ScriptedModel([{"when": "x", "text": "y"}]).generate(ask("z"))

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,10 +18,10 @@ from agentnb.agents.content import as_prompt
 from agentnb.agents.identity import AGENT_ID, new_agent_id, new_run_id
 from agentnb.agents.lifecycle import AGENT, EXECUTION, advance
 from agentnb.agents.output import OutputType
-from agentnb.agents.trace import Step
+from agentnb.agents.trace import Step, Trace
 from agentnb.cli.demo import answer_of
 from agentnb.cli.questions import answer_text
-from agentnb.errors import ConfigurationError, IllegalTransition
+from agentnb.errors import ConfigurationError, IllegalTransition, UnknownName, kind_of
 from agentnb.notebook import formats, html
 from agentnb.notebook.arguments import parse
 from agentnb.notebook.interpolation import interpolate
@@ -210,6 +211,30 @@ def test_counts() -> None:
     assert [formats.count(number) for number in (7, 1234, 5_600_000)] == ["7", "1.2k", "5.6M"]
     usage = {"model_calls": 3, "tool_calls": 2, "input_tokens": 1000, "output_tokens": 234, "cost": 0.00123, "replayed": 0}
     assert formats.usage_line("m", usage, 4100) == "m · 3 calls · 2 tools · 1.2k tokens · $0.0012 · 4.1 s"
+
+
+def test_a_result_says_how_many_tools_failed() -> None:
+    steps = [Step("m1", "model", "m", "completed"), Step("m1.t1", "tool", "f", "failed"), Step("m1.t2", "tool", "f", "completed")]
+    result = AgentResult("x", "x", "completed", "a", "AGENT-1", "exec_1", 4100, {"model_calls": 1, "tool_calls": 2}, Trace(steps))
+    assert formats.result_line("m", result) == "m · 1 call · 2 tools, 1 failed · 4.1 s"
+    assert "1 call · 2 tools, 1 failed" in html.of_result(result)
+    assert repr(result) == "<completed result of a: 'x', 3 steps, 1 tool failed, 4100 ms>"
+    one = replace(result, trace=Trace(steps[:1]), usage={"model_calls": 1})
+    assert repr(one) == "<completed result of a: 'x', 1 step, 4100 ms>"
+    assert formats.result_line("a", replace(one, usage={}, execution_time_ms=0.0)) == "a"
+
+
+def test_a_trace_knows_its_steps_by_their_ids() -> None:
+    trace = Trace([Step("m1", "model", "m"), Step("m1.t1", "tool", "f")])
+    assert (trace["m1.t1"], trace["m1"]) == (trace[-1], trace[0])
+    assert trace[:1] == (trace[0],)
+    with pytest.raises(UnknownName, match=r"no step 'm2' in the trace; there are: m1, m1\.t1"):
+        trace["m2"]
+
+
+@pytest.mark.parametrize(("value", "said"), [(3, "an int"), ([], "a list"), (None, "a NoneType")])
+def test_the_article_fits_the_kind(value: object, said: str) -> None:
+    assert kind_of(value) == said
 
 
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:

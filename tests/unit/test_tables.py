@@ -46,6 +46,7 @@ def test_columns_stand_below_one_another_whatever_their_letters() -> None:
 def test_a_run_that_waits_takes_no_time() -> None:
     waiting = Run("r", "workflow", "w", "waiting", created_at="2026-11-25T12:00:00.000000Z", usage={"model_calls": 1})
     done = replace(waiting, status="completed", ended_at="2026-11-25T12:00:04.100000Z")
+    assert f'<span style="white-space: nowrap">{runs([done]).rows[0][4]}</span>' in runs([done])._repr_html_()
     assert [row[-1] for row in runs([waiting, replace(waiting, status="queued"), done]).rows] == ["1 call", "1 call", "1 call · 4.1 s"]
 
 

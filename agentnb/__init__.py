@@ -79,11 +79,13 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
-        raise AttributeError(f"module 'agentnb' has no attribute {name!r}")
+        from agentnb.errors import no_attribute
+
+        raise no_attribute("module 'agentnb'", name, __all__)
     value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    return sorted(__all__)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -45,6 +46,15 @@ def kind_of(value: object) -> str:
     """``an int``, ``a list``: what a value is, in a message."""
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
+def no_attribute(owner: str, name: str, known: Iterable[str]) -> AttributeError:
+    """The error of an attribute that isn't there, with the one that was probably meant."""
+    near = difflib.get_close_matches(name, known, n=1) if not name.startswith("_") else []
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return AttributeError(
+        f"{owner} has no attribute {name!r}{hint}", name=""
+    )  # by its name Python would look for one too, and say it twice
 
 
 class ConfigurationError(AgentNBError):

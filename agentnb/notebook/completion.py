@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from agentnb.errors import AgentNBError
 from agentnb.notebook.arguments import CellParser
-from agentnb.notebook.names import functions, instances, variables
+from agentnb.notebook.names import functions, instances, is_function, variables
 
 if TYPE_CHECKING:
     from agentnb.notebook.extension import Extension
+    from agentnb.ports.model import ModelInfo
 
 _OWN = re.compile(r"(?:%%(?:agent|workflow)|.*%agentnb)\s")
 _VARIABLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)?$")
@@ -24,7 +25,7 @@ _FILES = 50
 Names = Callable[[], Iterable[str]]
 
 
-def matched(extension: Extension, text: str, row: int, column: int) -> tuple[str, list[str]]:
+def matched(extension: Extension, text: str, row: int, column: int) -> tuple[str, list[str]] | None:
     """What the word at the cursor may become.
 
     Args:
@@ -34,14 +35,14 @@ def matched(extension: Extension, text: str, row: int, column: int) -> tuple[str
         column: Place of the cursor in the line.
 
     Returns:
-        The part of the word that is there, and what may stand in its place.
+        The part of the word that is there, and what may stand in its place; None where that isn't ours to say.
     """
     before = text.split("\n")[row][:column]
     if row and text.startswith("%%agent"):
         place = _VARIABLE.search(before)
-        return _like(place[1] or "", variables(extension)) if place else ("", [])
+        return _like(place[1] or "", variables(extension)) if place else None
     if not _OWN.match(before):
-        return "", []
+        return None
     if before.startswith("%%"):
         magic, *words = before.split()
     else:
@@ -54,6 +55,14 @@ def matched(extension: Extension, text: str, row: int, column: int) -> tuple[str
         return begun, []
 
 
+def kind(extension: Extension, name: str) -> str:
+    """What an offered name is, as front ends show it."""
+    if name.startswith("--"):
+        return "option"
+    value = extension.namespace.get(name)
+    return "function" if is_function(value) else "class" if isinstance(value, type) else "name" if value is None else "variable"
+
+
 def _like(begun: str, names: Iterable[str]) -> tuple[str, list[str]]:
     return begun, [name for name in dict.fromkeys(names) if name.startswith(begun)]
 
@@ -62,7 +71,7 @@ def _agent(extension: Extension, words: list[str], begun: str) -> tuple[str, Ite
     from agentnb.notebook.arguments import parser
 
     values: dict[str, Names] = {
-        "model": _models,
+        "model": lambda: [info.name for info in _models() if info.writes],
         "tools": lambda: _functions(extension),
         "context": lambda: [*variables(extension), *_files(begun.rpartition(",")[2])],
         "schema": lambda: instances(extension, type),
@@ -95,7 +104,8 @@ def _command(extension: Extension, words: list[str], begun: str) -> tuple[str, I
     if command in ("optimize", "benchmark"):
         from agentnb.notebook.performance_magics import benchmark_parser, optimize_parser
 
-        return _line(optimize_parser() if command == "optimize" else benchmark_parser(), given, begun, {}, lambda: ())
+        options = optimize_parser() if command == "optimize" else benchmark_parser()
+        return _line(options, given, begun, {}, lambda: [*_local(), *variables(extension), *_files(begun)])
     if command == "rerun":
         from agentnb.notebook.workflow_magics import rerun_parser
 
@@ -115,7 +125,7 @@ def _after(extension: Extension, command: str, given: list[str]) -> Iterable[str
         "help": lambda: sorted(COMMANDS),
         "agents": lambda: BUILT_IN,
         "runs": lambda: get_args(Status),
-        "models": lambda: [name for name in _models() if name.startswith("openvino:")] if given else ["pull"],
+        "models": lambda: _local() if given else ["pull"],
         "sql": lambda: ("SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "runs", "steps", "events", "agents", "turns", "signals"),
         "doctor": lambda: ["--hardware"],
         "stale": lambda: _workflows(extension),
@@ -163,10 +173,14 @@ def _steps_of_run(run: str) -> list[str]:
     return _steps(run_named(run).spec.to_dict())
 
 
-def _models() -> list[str]:
+def _models() -> list[ModelInfo]:
     from agentnb.runtime.runtime import current
 
-    return [info.name for info in current().models.catalog()]
+    return current().models.catalog()
+
+
+def _local() -> list[str]:
+    return [info.name for info in _models() if info.name.startswith("openvino:")]
 
 
 def _runs(kind: str) -> list[str]:

@@ -113,16 +113,27 @@ class Extension:
         return getattr(self.shell, "kernel", None) is not None and bool(self.shell.autoawait) and self.shell.loop_runner is _asyncio_runner
 
     def _completing(self) -> Any:
-        """IPython's matcher: where it knows something, nothing else is offered."""
+        """IPython's matcher: in our own lines nothing else is offered."""
         from IPython.core.completer import SimpleCompletion, context_matcher
 
         def match(context: Any) -> dict[str, Any]:
             from agentnb.notebook import completion
 
-            begun, names = completion.matched(self, context.full_text, context.cursor_line, context.cursor_position)
-            return {"completions": [SimpleCompletion(name) for name in names], "matched_fragment": begun, "suppress": True, "ordered": True}
+            found = completion.matched(self, context.full_text, context.cursor_line, context.cursor_position)
+            if found is None:
+                return {"completions": [], "suppress": False}
+            begun, names = found
+            offered = _Offered(SimpleCompletion(name, type=completion.kind(self, name)) for name in names)
+            return {"completions": offered, "matched_fragment": begun, "suppress": True, "ordered": True}
 
         return context_matcher(identifier="agentnb")(match)
+
+
+class _Offered(list[Any]):
+    """Completions that are never none: IPython lets a matcher keep others away only where it has some itself."""
+
+    def __len__(self) -> int:
+        return super().__len__() or 1
 
 
 def _documented(magic: Any, name: str, text: Callable[[], str]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -41,7 +41,7 @@ async def workflow_of(extension: Extension, name: str, text: str) -> Workflow:
     try:
         workflow = Workflow.from_yaml(text)
     except WorkflowSpecError as error:
-        raise WorkflowSpecError(in_cell(error.findings)) from None
+        raise WorkflowSpecError(in_cell(error.findings, text)) from None
     if name:
         workflow.to_dict().setdefault("name", name)
     return bound(extension, workflow)
@@ -171,12 +171,14 @@ def _of_cell(extension: Extension, error: Exception, file: str) -> BaseException
 def located(found: list[Finding], workflow: Workflow, text: str) -> list[Finding]:
     """Findings with the lines of the cell, whose first one is the magic's own."""
     if is_document(text):
-        return in_cell(found)
+        return in_cell(found, text)
     return [replace(finding, line=_line_of(finding, text)) for finding in found]
 
 
-def in_cell(found: Any) -> list[Finding]:
-    return [replace(finding, line=finding.line + 1) if finding.line else finding for finding in found]
+def in_cell(found: Iterable[Finding], text: str) -> list[Finding]:
+    """Findings with the lines of the cell; what was missed at the end of the text is in its last line."""
+    last = text.rstrip().count("\n") + 2
+    return [replace(finding, line=min(finding.line + 1, last)) if finding.line else finding for finding in found]
 
 
 def _line_of(finding: Finding, text: str) -> int:

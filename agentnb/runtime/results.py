@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from agentnb.agents.trace import Step, Trace
+from agentnb.errors import no_attribute
 from agentnb.ports.model import ToolCall
 from agentnb.ports.store import Reason, Status, brief
 from agentnb.runtime.shown import plural
@@ -18,6 +19,11 @@ class Finished:
     def __await__(self) -> Generator[Any, None, Self]:
         yield from ()
         return self
+
+    if not TYPE_CHECKING:  # a type checker would take every attribute for one that is there
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute(type(self).__name__, name, dir(self))
 
 
 @dataclass(frozen=True, repr=False)

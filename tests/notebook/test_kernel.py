@@ -424,6 +424,14 @@ def test_looking_back(kernel: Kernel, tmp_path: Path) -> None:
         ("%agentnb agents TE", ["TEXT_PROCESSING"]),
         ("%agentnb rerun last --from ", ["first", "second"]),
         ("%agentnb optimize --c", ["--calibration"]),
+        ("%agentnb optimize openvino:smo", ["openvino:smollm2-135m"]),
+        ("%agentnb benchmark openvino:minilm", ["openvino:minilm-l6-v2", "openvino:minilm"]),
+        ("%%agent -m openvino:mini", []),
+        ("%%agent -m openai:text", []),
+        ("anb.", sorted(anb.__all__, key=str.lower)),
+        ("%%agent --schema Nothing", []),
+        ("%%agent --instructions ", []),
+        ("%agentnb benchmark openvino:nothing", []),
         ("%%agent --max-", ["--max-steps", "--max-tokens"]),
         ("%%agent gu", ["guide"]),
         ("%%agent hel", ["helper"]),
@@ -444,6 +452,7 @@ def test_completion(shared: Kernel, code: str, offered: list[str]) -> None:
     while (reply := shared.client.get_shell_msg(timeout=10))["msg_type"] != "complete_reply":
         pass
     assert reply["content"]["matches"] == offered
+    assert "<unknown>" not in str(reply["content"]["metadata"])
 
 
 def test_completion_after_a_run_that_isnt_there_is_quiet(shared: Kernel) -> None:
@@ -511,6 +520,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
             "%%workflow send\nsteps: {a: {tool: send, input: {to: x}}}",
             "send is a function of this notebook, which the workflow would replace",
         ),
+        ("%%workflow w\nsteps:\n  a: {tool: lookup\n\n", "line 3: steps.a: not valid YAML: while parsing a flow mapping"),
         ("%%workflow w\nhello world", "line 2: the document must be a mapping"),
         ("%%workflow w\n- a\n- b", "line 2: the document must be a mapping"),
         ("%%workflow w\n@wf.step\ndef one() -> int\n    return 1", "line 3 is no Python: expected ':': def one() -> int"),

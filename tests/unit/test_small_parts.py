@@ -1,7 +1,9 @@
 """Parts that are a function or two each."""
 
+import copy
 import itertools
 import json
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 from pydantic import BaseModel
 
+import agentnb as anb
 from agentnb import plugins, secrets
 from agentnb.agents import capabilities, schemas
 from agentnb.agents.content import as_prompt
@@ -219,9 +222,18 @@ def test_a_result_says_how_many_tools_failed() -> None:
     assert formats.result_line("m", result) == "m · 1 call · 2 tools, 1 failed · 4.1 s"
     assert "1 call · 2 tools, 1 failed" in html.of_result(result)
     assert repr(result) == "<completed result of a: 'x', 3 steps, 1 tool failed, 4100 ms>"
+    with pytest.raises(AttributeError, match=r"AgentResult has no attribute 'ouput'; did you mean output\?"):
+        _ = result.ouput  # type: ignore[attr-defined]
+    assert pickle.loads(pickle.dumps(result)) == copy.deepcopy(result) == result
     one = replace(result, trace=Trace(steps[:1]), usage={"model_calls": 1})
     assert repr(one) == "<completed result of a: 'x', 1 step, 4100 ms>"
     assert formats.result_line("a", replace(one, usage={}, execution_time_ms=0.0)) == "a"
+
+
+def test_the_package_names_what_is_public() -> None:
+    assert dir(anb) == sorted(anb.__all__)
+    with pytest.raises(AttributeError, match=r"module 'agentnb' has no attribute 'Agnt'; did you mean Agent\?"):
+        _ = anb.Agnt
 
 
 def test_a_trace_knows_its_steps_by_their_ids() -> None:

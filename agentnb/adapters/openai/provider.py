@@ -60,7 +60,10 @@ class OpenAIProvider:
     def catalog(self) -> list[ModelInfo]:
         """Some of OpenAI's models; any other name is passed on to the server as it is."""
         ready = bool(_key() or os.environ.get("OPENAI_BASE_URL"))
-        return [ModelInfo(f"openai:{name}", description, "proprietary", installed=ready) for name, description in _CATALOG.items()]
+        return [
+            ModelInfo(f"openai:{name}", description, "proprietary", installed=ready, writes=not name.startswith("text-embedding"))
+            for name, description in _CATALOG.items()
+        ]
 
     def pull(self, name: str, progress: Progress) -> NoReturn:
         """Refuses: these models run on a server.

@@ -66,6 +66,8 @@ async def test_the_example_of_the_mission(log: Log) -> None:
     assert log.done[:2] == ["a", "ab"]
     assert [step.status for step in run.steps.values()] == ["completed"] * 4
     assert workflow_runs.get(anb.current(), run.id).outputs == run.outputs
+    with pytest.raises(AttributeError, match=r"WorkflowRun has no attribute 'output'; did you mean outputs\?"):
+        _ = run.output  # type: ignore[attr-defined]
     kinds = [event.type for event in anb.current().events(run.id)]
     assert kinds[0] == "workflow.started"
     assert kinds[-1] == "workflow.completed"
@@ -398,7 +400,7 @@ async def test_what_cannot_be_kept_is_said(log: Log) -> None:
     def odd() -> object:
         return object()
 
-    with pytest.raises(StepError, match="'a' returned a object, which can't be kept.*return text, numbers"):
+    with pytest.raises(StepError, match="'a' returned an object, which can't be kept.*return text, numbers"):
         await anb.Workflow("w").add("a", tool=odd).run()
 
     def nan() -> list[float]:

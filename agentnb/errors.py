@@ -77,15 +77,7 @@ class UnknownModel(ConfigurationError):
 
 
 class UnknownName(ConfigurationError):
-    """No agent, tool, run or definition goes by that name, or several do.
-
-    Attributes:
-        several: Whether several do.
-    """
-
-    def __init__(self, message: str, *, several: bool = False) -> None:
-        super().__init__(message)
-        self.several = several
+    """No agent, tool, run or definition goes by that name."""
 
 
 class RunNotFound(UnknownName):

@@ -44,19 +44,24 @@ class AgentRegistry:
         raise ConfigurationError(f"no free ID for the agent {spec.name!r} after {_ATTEMPTS} attempts: try again")
 
     def find(self, name_or_id: str) -> AgentRecord:
-        """An agent by its ID, or by its name; the newest, where several origins have defined the same.
+        """An agent by its ID, or the one of that name that was defined last, wherever that was.
 
         Raises:
-            UnknownName: There is none, or origins have defined different ones.
+            UnknownName: There is none.
+        """
+        return self.called(name_or_id)[0]
+
+    def called(self, name_or_id: str) -> list[AgentRecord]:
+        """The agent of that ID, or those of that name, one an origin, newest first.
+
+        Raises:
+            UnknownName: There is none.
         """
         by_id = AGENT_ID.match(name_or_id)
         found = self._store.agents(agent_id=name_or_id, current=False) if by_id else self._store.agents(name=name_or_id)
         if not found:
             raise UnknownName(f"no agent {name_or_id!r} in {self._store.location}: `agentnb agents list` shows those that are there")
-        if len({agent.definition for agent in found}) > 1:
-            candidates = "; ".join(f"{agent.id} (of {agent.origin})" for agent in found)
-            raise UnknownName(f"{len(found)} agents are called {name_or_id!r}: {candidates}. Say which one by its ID", several=True)
-        return found[0]
+        return found
 
     def all(self, capability: str = "") -> list[AgentRecord]:
         """The agents, newest first; of one capability only, where it is named."""

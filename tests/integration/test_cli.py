@@ -203,3 +203,14 @@ print(anb.Agent("a", model="scripted:s.jsonl", tools=[send]).execute_sync("go").
     assert done.stdout == "m1.t1.a: approve\n"
     assert waiting.communicate(timeout=20)[0] == "sent to bob\n"
     assert agentnb("runs", "signal", runs[0]["id"], "m1.t1.a", "approve").returncode == 2
+
+
+def test_a_name_means_the_agent_that_was_defined_last(helper: anb.Agent) -> None:
+    newer = anb.Agent("helper", model=helper.spec.model, instructions="other", origin="other.ipynb").agent_id
+    done = agentnb("agents", "run", "helper", "weather?")
+    assert done.returncode == 0, done.stderr
+    assert f"2 agents are called 'helper': took {newer}, the newest\n" in done.stderr
+    assert "are called" not in agentnb("agents", "run", helper.agent_id, "weather?").stderr
+    assert "took" in agentnb("agents", "delete", "helper").stderr
+    assert agentnb("agents", "show", "helper").stderr == ""
+    assert parsed("agents", "show", "helper")["id"] == helper.agent_id

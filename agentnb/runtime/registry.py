@@ -9,6 +9,7 @@ from agentnb.agents.lifecycle import AGENT, EVENTS, State, advance
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import Identity
 from agentnb.errors import AgentNBError, ConfigurationError, IllegalTransition, UnknownName
+from agentnb.names import nearest
 from agentnb.ports.store import AgentRecord, AgentState, Event, Store, now
 
 _ATTEMPTS = 20
@@ -60,7 +61,9 @@ class AgentRegistry:
         by_id = AGENT_ID.match(name_or_id)
         found = self._store.agents(agent_id=name_or_id, current=False) if by_id else self._store.agents(name=name_or_id)
         if not found:
-            raise UnknownName(f"no agent {name_or_id!r} in {self._store.location}: `agentnb agents list` shows those that are there")
+            near = nearest(name_or_id, {agent.name for agent in self._store.agents()})
+            mend = f"did you mean {near}?" if near else "`agentnb agents list` shows those that are there"
+            raise UnknownName(f"no agent {name_or_id!r} in {self._store.location}: {mend}")
         return found
 
     def all(self, capability: str = "") -> list[AgentRecord]:

@@ -12,6 +12,7 @@ from typing import Any
 from agentnb import config
 from agentnb.adapters.openvino import embedder, gguf
 from agentnb.errors import ConfigurationError, UnknownModel
+from agentnb.names import nearest
 from agentnb.ports.model import ModelInfo
 
 
@@ -138,8 +139,10 @@ def find(name: str) -> Path:
             if optimized(path) not in ("", "llm"):
                 raise ConfigurationError(f"openvino:{name} is no language model" + (": use it for embeddings" if encoder(name) else ""))
             return _checked(path)
+    near = nearest(f"openvino:{name}", [info.name for info in catalog()])
+    meant = f", did you mean {near}?" if near else "."
     raise UnknownModel(
-        f"there is no local model {name!r}; there are: {_choices()}; or give the path of a .gguf file or of an OpenVINO IR folder"
+        f"there is no local model {name!r}{meant} There are: {_choices()}; or give the path of a .gguf file or of an OpenVINO IR folder"
     )
 
 

@@ -69,8 +69,8 @@ class MissingExtra(ConfigurationError):
     """A package that only some features need is not installed."""
 
     def __init__(self, package: str, extra: str | None = None) -> None:
-        what = f"jupyter-agentnb[{extra}]" if extra else package
-        super().__init__(f"{package} is not installed: pip install '{what}'")
+        what = f"'jupyter-agentnb[{extra}]', or in a clone of agentnb pip install '.[{extra}]'" if extra else f"'{package}'"
+        super().__init__(f"{package} is not installed: pip install {what}")
 
 
 class MissingKey(ConfigurationError):
@@ -93,15 +93,7 @@ class UnknownModel(ConfigurationError):
 
 
 class UnknownName(ConfigurationError):
-    """No agent, tool, run or definition goes by that name, or several do.
-
-    Attributes:
-        several: Whether several do.
-    """
-
-    def __init__(self, message: str, *, several: bool = False) -> None:
-        super().__init__(message)
-        self.several = several
+    """No agent, tool, run or definition goes by that name."""
 
 
 class RunNotFound(UnknownName):

@@ -15,12 +15,14 @@ from agentnb.cli.inputs import parse_inputs
 from agentnb.cli.output import Json, exit_codes, put, put_table
 from agentnb.errors import ConfigurationError
 from agentnb.notebook import tables
+from agentnb.notebook.formats import printable
 from agentnb.notebook.questions import Questions
 from agentnb.notebook.view import TerminalView
+from agentnb.ports.store import AgentRecord
 from agentnb.runtime.agent import Agent
 from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.results import AgentResult
-from agentnb.runtime.runtime import current
+from agentnb.runtime.runtime import Runtime, current
 
 app = typer.Typer(help="Agents of the store.", no_args_is_help=True)
 
@@ -45,7 +47,7 @@ def show(name: Annotated[str, typer.Argument(help="Name or ID.")], as_json: Json
     """Show what an agent is made of."""
     with exit_codes(as_json=as_json):
         runtime = current()
-        record = runtime.agents.find(name)
+        record = _found(runtime, name)
         put({**_record(record), "definition": runtime.store.definition(record.definition).spec})
 
 
@@ -53,7 +55,8 @@ def show(name: Annotated[str, typer.Argument(help="Name or ID.")], as_json: Json
 def delete(name: Annotated[str, typer.Argument(help="Name or ID.")], as_json: Json = False) -> None:
     """Terminate an agent and forget it; its runs stay."""
     with exit_codes(as_json=as_json):
-        record = current().agents.delete(name)
+        runtime = current()
+        record = runtime.agents.delete(_found(runtime, name).id)
         if as_json:
             put({"deleted": record.id})
         else:
@@ -104,7 +107,7 @@ def run(
 
 def execute(name: str, prompt: str, model: str | None, session: str, record: Path | None, replay: Path | None, *, as_json: bool) -> None:
     """Ask an agent, and print its answer while it comes."""
-    agent = Agent.load(name)
+    agent = Agent.load(_found(current(), name).id)
     if model:
         agent = agent.with_model(model)
     interactive = sys.stdin.isatty() and not as_json
@@ -137,6 +140,14 @@ def result_data(result: AgentResult) -> dict[str, object]:
         "execution_time_ms": result.execution_time_ms,
         "trace": list(result.trace),
     }
+
+
+def _found(runtime: Runtime, name: str) -> AgentRecord:
+    """The agent that a name or an ID means; says which one, where several are called so."""
+    found = runtime.agents.called(name)
+    if len({agent.definition for agent in found}) > 1:
+        sys.stderr.write(printable(f"{len(found)} agents are called {name!r}: took {found[0].id}, the newest\n"))
+    return found[0]
 
 
 def _record(record: object) -> dict[str, object]:

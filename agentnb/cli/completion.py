@@ -16,7 +16,8 @@ def run_ids(incomplete: str) -> list[tuple[str, str]]:
         found = current().runs(limit=200)
     except AgentNBError:
         return []
-    return [(run.id, f"{run.name}, {run.status}") for run in found if run.id.startswith(incomplete)][:50]
+    known = [("last", "the newest run"), *((run.id, f"{run.name}, {run.status}") for run in found)]
+    return [(name, what) for name, what in known if name.startswith(incomplete)][:50]
 
 
 def workflow_files(incomplete: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""``-i key=value``."""
+"""What commands are given: runs, and ``-i key=value``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,29 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from agentnb.errors import ConfigurationError
+from agentnb.errors import ConfigurationError, RunNotFound
+from agentnb.runtime.runtime import current
 
 if TYPE_CHECKING:
     from agentnb.workflows.spec import WorkflowSpec
+
+
+def run_named(name: str, kind: str = "") -> str:
+    """The run that is meant: ``last`` is the newest, of that kind; as a step of a workflow it means the workflow's.
+
+    Raises:
+        RunNotFound: There is none yet.
+    """
+    if name != "last":
+        return name
+    runtime = current()
+    found = runtime.runs(kind=kind, limit=1)
+    if not found:
+        raise RunNotFound(f"last {kind}".rstrip(), runtime.store.location)
+    run = found[0]
+    while (above := runtime.above(run)) is not None:
+        run = above
+    return run.id
 
 
 def parse_inputs(pairs: Iterable[str]) -> dict[str, object]:

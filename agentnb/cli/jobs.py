@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentnb.cli.completion import run_ids
+from agentnb.cli.inputs import run_named
 from agentnb.cli.output import FAILED, USAGE, Json, exit_codes, put, put_table, put_text
 from agentnb.errors import ConfigurationError
 from agentnb.notebook.formats import printable
@@ -69,7 +70,9 @@ def run(
             raise typer.Exit(job_execution.run_firing(catalog, name, firing))
         if run_id:
             raise typer.Exit(job_execution.run_queued(catalog, name, run_id))
-        request = job_execution.Asked(tuple(parameters or ()), output, resume_of if resume or resume_of else None, tuple(redo or ()))
+        request = job_execution.Asked(
+            tuple(parameters or ()), output, run_named(resume_of, "job") if resume or resume_of else None, tuple(redo or ())
+        )
         if dry_run:
             _show_plan(job_execution.prepare(catalog, name, request), as_json=as_json)
             return

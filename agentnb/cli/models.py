@@ -12,6 +12,7 @@ import typer
 
 from agentnb.cli.output import Json, exit_codes, put, put_table
 from agentnb.errors import UnknownModel
+from agentnb.names import nearest
 from agentnb.notebook import tables
 from agentnb.notebook.progress import pull as pull_with_progress
 from agentnb.runtime.runtime import current
@@ -57,7 +58,9 @@ def show(name: Name, as_json: Json = False) -> None:
     """Show what is known of a model."""
     with exit_codes(as_json=as_json):
         full = name if ":" in name else f"openvino:{name}"
-        found = [info for info in current().models.catalog() if info.name == full]
-        if not found:
-            raise UnknownModel(f"no provider lists {full!r}: `agentnb models list` shows those that are known")
-        put(asdict(found[0]))
+        known = {info.name: info for info in current().models.catalog()}
+        if full not in known:
+            near = nearest(full, known)
+            mend = f"did you mean {near}?" if near else "`agentnb models list` shows those that are known"
+            raise UnknownModel(f"no provider lists {full!r}: {mend}")
+        put(asdict(known[full]))

@@ -14,10 +14,11 @@ from agentnb.agents.execution import Answer
 from agentnb.cli import execution, watched, workflow_runs
 from agentnb.cli.agents import result_data
 from agentnb.cli.completion import run_ids
-from agentnb.cli.inputs import parsed
+from agentnb.cli.inputs import parsed, run_named
 from agentnb.cli.output import Json, exit_codes, put, put_table, put_text
 from agentnb.cli.workflow_runs import VERDICTS
 from agentnb.errors import ConfigurationError
+from agentnb.names import nearest
 from agentnb.notebook.formats import GLYPHS, ago, duration, printable, result_line, usage_line
 from agentnb.notebook.questions import Questions
 from agentnb.notebook.tables import Table
@@ -30,7 +31,9 @@ from agentnb.runtime.runtime import current
 from agentnb.runtime.shown import elapsed
 
 app = typer.Typer(help="Runs of the store, past and present.", no_args_is_help=True)
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it.", autocompletion=run_ids)]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it; last is the newest.", autocompletion=run_ids)
+]
 Kind = Literal["agent", "workflow", "job"]
 
 
@@ -55,6 +58,7 @@ def list_runs(
 def show(run: RunId, as_json: Json = False) -> None:
     """Show a run: what it gave, its steps, what it waits for."""
     with exit_codes(as_json=as_json):
+        run = run_named(run)
         runtime = current()
         if runtime.store.run(run).kind == "workflow":
             workflow_runs.show(runtime, run, as_json=as_json)
@@ -95,6 +99,7 @@ def events(
 ) -> None:
     """Print a run's events in the journal's order."""
     with exit_codes(as_json=as_json):
+        run = run_named(run)
         runtime = current()
         found = runtime.events(runtime.store.run(run).id, after)
         if as_json:
@@ -110,6 +115,7 @@ def events(
 def cancel(run: RunId, as_json: Json = False) -> None:
     """Cancel a run, wherever it is executed."""
     with exit_codes(as_json=as_json):
+        run = run_named(run)
         cancelled = current().cancel(run)
         if as_json:
             put(_data(cancelled))
@@ -131,8 +137,11 @@ def signal(
 ) -> None:
     """Answer what a run waits for, or send it an event; where the run's process is gone, the run goes on here."""
     with exit_codes(as_json=as_json):
+        run = run_named(run)
         if verdict not in ("", *VERDICTS):
-            raise ConfigurationError(f"the answer must be approve or deny, of a workflow also retry, skip or fail, not {verdict!r}")
+            near = nearest(verdict, VERDICTS)
+            mend = f", did you mean {near}?" if near else ""
+            raise ConfigurationError(f"the answer must be approve or deny, of a workflow also retry, skip or fail, not {verdict!r}{mend}")
         runtime = current()
         found = runtime.store.run(run)
         if found.kind == "workflow":
@@ -158,6 +167,7 @@ def resume(
 ) -> None:
     """Go on with a run whose process is gone, or that was answered, after its last finished step."""
     with exit_codes(as_json=as_json):
+        run = run_named(run)
         if is_watched:
             watched.go_on(current(), run)
         else:
@@ -166,13 +176,15 @@ def resume(
 
 @app.command()
 def delete(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="IDs of runs that have ended.", autocompletion=run_ids)],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN…", help="IDs of runs that have ended; last is the newest run.", autocompletion=run_ids)
+    ],
     as_json: Json = False,
 ) -> None:
     """Forget runs that have ended: their events, inputs and results, with all that their steps have started."""
     with exit_codes(as_json=as_json):
         runtime = current()
-        deleted = [name for run in runs for name in runtime.delete(runtime.store.run(run).id)]
+        deleted = [name for run in runs for name in runtime.delete(runtime.store.run(run_named(run)).id)]
         if as_json:
             put({"deleted": deleted})
         else:
@@ -187,6 +199,7 @@ def replay(
 ) -> None:
     """Run an ended run again, answered by what was recorded."""
     with exit_codes(as_json=as_json):
+        run = run_named(run)
         runtime = current()
         if runtime.store.run(run).kind == "workflow":
             workflow_runs.replay(runtime, run, live=live, as_json=as_json)
@@ -203,6 +216,7 @@ def report(
 ) -> None:
     """Report on a workflow's run: results, failures, where the time and the money went."""
     with exit_codes(as_json=as_json):
+        run = run_named(run, "workflow")
         put_text(workflow_runs.report(current(), run, "json" if as_json else form), output)
 
 
@@ -212,7 +226,7 @@ def diff(a: RunId, b: RunId, as_json: Json = False) -> None:
     from agentnb.runtime.diff import diff as compare
 
     with exit_codes(as_json=as_json):
-        found = compare(current(), a, b)
+        found = compare(current(), run_named(a), run_named(b))
         if as_json:
             put(found.to_dict())
         else:

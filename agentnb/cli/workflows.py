@@ -12,6 +12,7 @@ import typer
 
 from agentnb.cli import execution, from_notebook, watched
 from agentnb.cli.completion import run_ids, workflow_files
+from agentnb.cli.inputs import run_named
 from agentnb.cli.output import USAGE, Json, exit_codes, put, put_text
 from agentnb.errors import ConfigurationError
 from agentnb.notebook.formats import printable
@@ -148,7 +149,7 @@ def run(
             model=model,
             record=record,
             replay=replay,
-            rerun=rerun,
+            rerun=run_named(rerun, "workflow"),
             start=start or (),
             wait=wait,
             as_json=as_json,
@@ -157,7 +158,9 @@ def run(
 
 @app.command()
 def resume(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it.", autocompletion=run_ids)] = "",
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="The run's ID, or the beginning of it; last is the newest.", autocompletion=run_ids)
+    ] = "",
     start: From = None,
     inputs: Inputs = None,
     due: Annotated[bool, typer.Option("--due", help="Go on with all runs that are due, or whose process is gone.")] = False,
@@ -176,7 +179,7 @@ def resume(
 
             sweep(watch=watch, as_json=as_json)
         else:
-            execution.resume(run, start or (), inputs or (), wait=wait, as_json=as_json)
+            execution.resume(run_named(run, "workflow"), start or (), inputs or (), wait=wait, as_json=as_json)
 
 
 @app.command()
@@ -187,7 +190,7 @@ def stale(
 ) -> None:
     """List the steps that `run FILE --rerun RUN` would run: those that changed since, and what needs them."""
     with exit_codes(as_json=as_json):
-        found = execution.load(file).stale(run)
+        found = execution.load(file).stale(run_named(run, "workflow"))
         if as_json:
             put({"stale": found})
         else:

@@ -11,7 +11,7 @@ from agentnb.errors import UnknownName
 from agentnb.jobs import documents
 from agentnb.jobs.documents import Job, JobSpecError
 from agentnb.jobs.spec import JobSpec
-from agentnb.workflows.checks.report import did_you_mean
+from agentnb.names import did_you_mean
 from agentnb.workflows.documents import Finding
 
 FOLDER = "papermill_jobs"

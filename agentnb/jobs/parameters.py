@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentnb.agents.schemas import misfits
-from agentnb.workflows.checks.report import did_you_mean
+from agentnb.names import did_you_mean
 from agentnb.workflows.notebooks.cells import PARAMETERS, CellProblem, Notebook, python_of, read
 from agentnb.workflows.notebooks.parameters import inputs_of
 

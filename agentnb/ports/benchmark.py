@@ -25,6 +25,7 @@ class BenchmarkTask:
         tokens: What a language model generates.
         shapes: Of inputs that the model leaves open, by their name: the batch comes first and is replaced.
         peak: Whether the machine's peak is measured, so that shares of it can be told.
+        names: How rows name models, by their path; others go by their file or folder.
     """
 
     models: tuple[Any, ...]
@@ -41,6 +42,7 @@ class BenchmarkTask:
     tokens: int = 64
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     peak: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Measured(dict[str, Any]):

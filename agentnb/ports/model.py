@@ -169,7 +169,7 @@ class ModelInfo:
     Attributes:
         name: ``provider:model``.
         path: Where its files lie on this machine, or empty.
-        size: Bytes to fetch, or on disk; 0 where unknown.
+        size: Bytes that are, or were, to be fetched; of what lay here by itself, bytes on disk; 0 where unknown.
         installed: Whether it can be used without fetching anything.
         writes: Whether it answers in text; not so those that give vectors, or are there to be optimised.
         details: What else is known: source, SHA-256, context length …

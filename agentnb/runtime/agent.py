@@ -92,10 +92,10 @@ class Agent:
 
     @classmethod
     def load(cls, name_or_id: str, runtime: Runtime | None = None) -> Agent:
-        """An agent that was defined before, perhaps in another notebook.
+        """An agent that was defined before, perhaps in another notebook; of several with that name the newest.
 
         Raises:
-            UnknownName: There is none of that name, or more than one.
+            UnknownName: There is none.
             DefinitionError: Its functions can't be loaded here.
         """
         place = runtime or current()

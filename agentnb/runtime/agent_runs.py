@@ -171,7 +171,8 @@ async def resume(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT) -
     secrets.refresh()
     run = runtime.store.run(run_id)
     if run.status in FINAL:
-        raise IllegalTransition(f"run {run.id} is {run.status}, there is nothing to resume: `%agentnb replay {run.id}` runs it again")
+        again = f"agentnb jobs run {run.name}" if run.kind == "job" else f"%agentnb replay {run.id}"
+        raise IllegalTransition(f"run {run.id} is {run.status}, there is nothing to resume: `{again}` runs it again")
     if run.status == "queued":
         return await _begin(runtime, run, options)
     if runtime.is_alive(run):
@@ -205,6 +206,8 @@ async def replay(runtime: Runtime, run_id: str, options: RunOptions = DEFAULT, *
     """
     secrets.refresh()
     source = runtime.store.run(run_id)
+    if source.kind == "job":
+        raise IllegalTransition(f"run {source.id} is of a job, which isn't replayed: `agentnb jobs run {source.name}` runs it again")
     if source.status not in FINAL:
         raise IllegalTransition(f"run {source.id} has not ended: resume it, or cancel it, before you replay it")
     spec = agent_specs.load(runtime.store.definition(source.definition))

@@ -13,6 +13,7 @@ from agentnb.errors import ConfigurationError, UnknownModel
 from agentnb.models.cassette import Cassette, RecordingModel, ReplayingModel
 from agentnb.models.prices import priced
 from agentnb.models.resilience import FIRST_WAIT, RETRIES, ResilientModel
+from agentnb.names import nearest
 from agentnb.ports.model import Embedder, Emit, Model, ModelInfo, ModelRequest, ModelResponse, Progress, Provider
 
 _WRAPPING = {"retries", "first_wait"}
@@ -82,8 +83,11 @@ class Models:
         word, colon, rest = name.partition(":")
         known = plugins.table("agentnb.models")
         if not colon or word not in known:
+            near = nearest(name, [info.name for info in self.catalog()])
             raise UnknownModel(
-                f"unknown model {name!r}: write provider:model, such as {self._settings.model}; providers: {', '.join(sorted(known))}"
+                f"unknown model {name!r}: did you mean {near}?"
+                if near
+                else f"unknown model {name!r}: write provider:model, such as {self._settings.model}; providers: {', '.join(sorted(known))}"
             )
         if word not in self._providers:
             self._providers[word] = plugins.load("agentnb.models", word)()

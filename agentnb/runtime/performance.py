@@ -11,6 +11,7 @@ from typing import Any
 from agentnb import plugins
 from agentnb.agents.identity import new_run_id
 from agentnb.errors import ConfigurationError, UnknownName
+from agentnb.names import nearest
 from agentnb.ports.benchmark import BenchmarkTask, Measured
 from agentnb.ports.optimizer import Optimized, Task
 from agentnb.ports.progress import Progress
@@ -140,8 +141,9 @@ def benchmark(
         MissingExtra: A peer is not installed.
     """
     runtime = current()
+    places = [located(runtime, model) for model in models]
     task = BenchmarkTask(
-        tuple(located(runtime, model) for model in models),
+        tuple(places),
         tuple(against),
         device,
         tuple(batches),
@@ -155,6 +157,7 @@ def benchmark(
         tokens,
         {name: tuple(shape) for name, shape in (shapes or {}).items()},
         peak,
+        {place: model.removeprefix("openvino:") for model, place in zip(models, places, strict=True) if place is not model},
     )
     work = plugins.load("agentnb.benchmarks", "openvino")
     with _shown(progress) as note:
@@ -177,7 +180,10 @@ def located(runtime: Runtime, model: Any) -> Any:
     """
     if not isinstance(model, str) or not model.startswith("openvino:") or Path(model).exists():
         return model
-    found = next((info for info in runtime.models.catalog() if info.name == model), None)
+    known = {info.name: info for info in runtime.models.catalog()}
+    found = known.get(model)
+    if found is None and (near := nearest(model, known)):
+        raise ConfigurationError(f"there is no model {model!r}: did you mean {near}?")
     if found is None or not found.path:
         raise ConfigurationError(f"{model} is not on this machine: `agentnb models list` shows what is, `agentnb models pull` fetches")
     return found.path

@@ -9,6 +9,7 @@ from agentnb.agents.lifecycle import AGENT, EVENTS, State, advance
 from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import Identity
 from agentnb.errors import AgentNBError, ConfigurationError, IllegalTransition, UnknownName
+from agentnb.names import nearest
 from agentnb.ports.store import AgentRecord, AgentState, Event, Store, now
 
 _ATTEMPTS = 20
@@ -44,19 +45,26 @@ class AgentRegistry:
         raise ConfigurationError(f"no free ID for the agent {spec.name!r} after {_ATTEMPTS} attempts: try again")
 
     def find(self, name_or_id: str) -> AgentRecord:
-        """An agent by its ID, or by its name; the newest, where several origins have defined the same.
+        """An agent by its ID, or the one of that name that was defined last, wherever that was.
 
         Raises:
-            UnknownName: There is none, or origins have defined different ones.
+            UnknownName: There is none.
+        """
+        return self.called(name_or_id)[0]
+
+    def called(self, name_or_id: str) -> list[AgentRecord]:
+        """The agent of that ID, or those of that name, one an origin, newest first.
+
+        Raises:
+            UnknownName: There is none.
         """
         by_id = AGENT_ID.match(name_or_id)
         found = self._store.agents(agent_id=name_or_id, current=False) if by_id else self._store.agents(name=name_or_id)
         if not found:
-            raise UnknownName(f"no agent {name_or_id!r} in {self._store.location}: `agentnb agents list` shows those that are there")
-        if len({agent.definition for agent in found}) > 1:
-            candidates = "; ".join(f"{agent.id} (of {agent.origin})" for agent in found)
-            raise UnknownName(f"{len(found)} agents are called {name_or_id!r}: {candidates}. Say which one by its ID", several=True)
-        return found[0]
+            near = nearest(name_or_id, {agent.name for agent in self._store.agents()})
+            mend = f"did you mean {near}?" if near else "`agentnb agents list` shows those that are there"
+            raise UnknownName(f"no agent {name_or_id!r} in {self._store.location}: {mend}")
+        return found
 
     def all(self, capability: str = "") -> list[AgentRecord]:
         """The agents, newest first; of one capability only, where it is named."""

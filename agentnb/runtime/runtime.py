@@ -16,6 +16,7 @@ from agentnb.agents.spec import AgentSpec
 from agentnb.agents.trace import Trace, steps_of
 from agentnb.config import Settings, load
 from agentnb.errors import AgentNBError, ConfigurationError, IllegalTransition, LeaseLost, NotWaiting, RunNotFound
+from agentnb.names import did_you_mean
 from agentnb.policy.rules import default_engine, parse
 from agentnb.ports.model import Model, ToolCall
 from agentnb.ports.store import FINAL, AgentRecord, Event, Run, Signal, Status, Store
@@ -77,7 +78,7 @@ class Runtime:
             ConfigurationError: There is no such status.
         """
         if status and status not in get_args(Status):
-            raise ConfigurationError(f"there is no status {status!r}; there are: {', '.join(get_args(Status))}")
+            raise ConfigurationError(f"there is no status {status!r}. {did_you_mean(status, get_args(Status))}")
         return [self._seen(run) for run in self.store.runs(status=status, **filters)]
 
     def events(self, run_id: str = "", after: int = 0, limit: int | None = None) -> list[Event]:

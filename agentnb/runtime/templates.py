@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from agentnb.errors import UnknownName
+from agentnb.names import did_you_mean
 
 ENDING = ".workflow.yaml"
 _DESCRIPTION = re.compile(r"^description: (.+)$", re.MULTILINE)
@@ -73,7 +74,7 @@ def find(name: str) -> Template:
     """
     known = {template.name: template for template in templates()}
     if name not in known:
-        raise UnknownName(f"no template {name!r}; there are: {', '.join(known)}")
+        raise UnknownName(f"no template {name!r}. {did_you_mean(name, known)}")
     return known[name]
 
 

@@ -323,7 +323,7 @@ class Workflow:
         listener: Callable[[Event], None] | None = None,
         record: str | Path | None = None,
         replay: str | Path | None = None,
-        rerun: str = "",
+        rerun: str | WorkflowRun = "",
         start: Iterable[str] = (),
     ) -> WorkflowRun:
         """Run it.
@@ -336,7 +336,7 @@ class Workflow:
             listener: Is told of each event, once it is in the journal.
             record: Cassette file to record model calls to.
             replay: Cassette file to answer model calls from.
-            rerun: An earlier run whose results are taken where step and input are the same; its inputs are taken too.
+            rerun: An earlier run, or its ID, whose results are taken where step and input are the same; its inputs are taken too.
             start: With ``rerun``: steps that are run anew in any case, and what needs them.
 
         Raises:
@@ -346,16 +346,17 @@ class Workflow:
         if options.record:
             append(options.record, "")
         if rerun:
-            return await workflow_runs.rerun(self.runtime, rerun, options, start=start, inputs=inputs, ready=self.ready())
+            source = rerun.id if isinstance(rerun, WorkflowRun) else rerun
+            return await workflow_runs.rerun(self.runtime, source, options, start=start, inputs=inputs, ready=self.ready())
         return await workflow_runs.execute(self.runtime, self.ready(), inputs or {}, options)
 
     def run_sync(self, inputs: Mapping[str, Any] | None = None, **arguments: Any) -> WorkflowRun:
         """Like ``run``, for code that isn't asynchronous; works in a notebook too."""
         return run_sync(self.run(inputs, **arguments))
 
-    def stale(self, run_id: str) -> list[str]:
+    def stale(self, run: str | WorkflowRun) -> list[str]:
         """The steps that ``run(rerun=RUN)`` would run: those that were edited since, and what needs them."""
-        return stale_steps(self.runtime, run_id, self.ready())
+        return stale_steps(self.runtime, run.id if isinstance(run, WorkflowRun) else run, self.ready())
 
     def __repr__(self) -> str:
         parts = self._data.get("steps") or self._data.get("states") or {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnb.agents import schemas
 from agentnb.errors import ConfigurationError, IllegalTransition, LeaseLost, NotWaiting
+from agentnb.names import nearest
 from agentnb.ports.store import FINAL, Fence, Run, RunChange, Signal
 from agentnb.workflows.asking import child_ticket
 from agentnb.workflows.trace import ENDED, StepRecord, steps_of
@@ -133,7 +134,9 @@ def _verdict(record: StepRecord, said: str) -> str:
 
 def _check_answer(question: Mapping[str, Any], step_id: str, verdict: str, data: Any) -> None:
     if verdict not in question["verdicts"]:
-        raise ConfigurationError(f"the answer to {step_id!r} must be {', '.join(question['verdicts'])}, not {verdict!r}")
+        near = nearest(str(verdict), question["verdicts"])
+        meant = f", did you mean {near}?" if near else ""
+        raise ConfigurationError(f"the answer to {step_id!r} must be {', '.join(question['verdicts'])}, not {verdict!r}{meant}")
     if question["form"] is None or verdict != "approve":
         return
     found = schemas.misfits(question["form"], data)

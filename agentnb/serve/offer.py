@@ -101,9 +101,8 @@ class Offer:
         if not self.agents or agent in self.agents:
             try:
                 record = self.runtime.agents.find(agent)
-            except UnknownName as error:
-                if error.several:
-                    raise
+            except UnknownName:
+                pass
             else:
                 self.runtime.agents.require_ready(record)
                 return Target(load(self.runtime.store.definition(record.definition)), record)

@@ -13,12 +13,13 @@ const PATIENCE = 10_000;
 export function notifyOfRuns(app: JupyterFrontEnd, { live, settings, open }: Services): void {
   const seen = new Map<string, string>();
   const timers = new Map<string, number>();
-  const told = new Map<string, { run: string; id: string }>();
+  const told = new Map<string, { run: Run; id: string }>();
   const begun = new Date().toISOString();
-  const isShown = (runId: string): boolean =>
-    [...app.shell.widgets('main')].some(widget => widget.id === `agentnb-run-${runId}` && widget.isVisible);
+  const isShown = (run: Run): boolean =>
+    [...app.shell.widgets('main')].some(widget => widget.id === `agentnb-run-${run.id}` && widget.isVisible) ||
+    (run.status === 'waiting' && isAsked(run));
   const tell = (run: Run, kind: 'info' | 'error', said: string): void => {
-    if (isShown(run.id)) {
+    if (isShown(run)) {
       return;
     }
     const name = compact(run.name, 60);
@@ -28,9 +29,9 @@ export function notifyOfRuns(app: JupyterFrontEnd, { live, settings, open }: Ser
       autoClose: false,
       actions: [{ label: 'Open', callback: () => open('run', { run: run.id, name: run.name }) }],
     });
-    told.set(of, { run: run.id, id });
+    told.set(of, { run, id });
   };
-  const untell = (which: (of: string, runId: string) => boolean): void => {
+  const untell = (which: (of: string, run: Run) => boolean): void => {
     for (const [of, { run, id }] of told) {
       if (which(of, run)) {
         told.delete(of);
@@ -38,7 +39,7 @@ export function notifyOfRuns(app: JupyterFrontEnd, { live, settings, open }: Ser
       }
     }
   };
-  app.shell.currentChanged?.connect(() => untell((_, runId) => isShown(runId)));
+  app.shell.currentChanged?.connect(() => untell((_, run) => isShown(run)));
   live.subscribe(() => {
     for (const run of live.state().runs.values()) {
       const before = seen.get(run.id);
@@ -47,7 +48,7 @@ export function notifyOfRuns(app: JupyterFrontEnd, { live, settings, open }: Ser
       }
       seen.set(run.id, run.status);
       window.clearTimeout(timers.get(run.id));
-      untell((_, runId) => runId === run.id);
+      untell((_, other) => other.id === run.id);
       if (run.parent || (before === undefined && run.started_at < begun)) {
         continue;
       }
@@ -64,6 +65,21 @@ export function notifyOfRuns(app: JupyterFrontEnd, { live, settings, open }: Ser
         live.read(run.id).then(sayWhy, () => sayWhy(run)); // an event that it failed doesn't say why
       }
     }
+  });
+}
+
+/** Whether the question can be seen: in a chat, or in a cell, where cards say whose they are, but not of which run. */
+function isAsked({ id, name }: Run): boolean {
+  const cards = [
+    ...document.querySelectorAll(`.agentnb-turn[data-run="${CSS.escape(id)}"]`),
+    ...document.querySelectorAll(`.agentnb-flow[aria-label="${CSS.escape(`Workflow ${name}`)}"] .agentnb-flow-asked`),
+    ...[...document.querySelectorAll('.agentnb-question[data-state="waiting"]')].filter(card =>
+      card.textContent.startsWith(`${name} wants to call `),
+    ),
+  ];
+  return cards.some(card => {
+    const { top, bottom, width } = card.getBoundingClientRect();
+    return width > 0 && bottom > 0 && top < window.innerHeight;
   });
 }
 

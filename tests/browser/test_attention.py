@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from agentnb.runtime.runtime import current
 from tests.support.jupyter_server import until
-from tests.support.jupyterlab import Lab
+from tests.support.jupyterlab import Lab, Notebook, tool_call
 from tests.support.notebooks import write_notebook
 from tests.support.panels import close_all, open_panel, open_run, rows, triage
 
@@ -27,6 +27,14 @@ SLOW = """
 import agentnb as anb
 
 anb.Agent("slow", model="scripted:slow.jsonl").execute_sync("Take your time.")
+"""
+SEND = """
+import agentnb as anb
+
+@anb.tool(approval=True)
+def send(to: str) -> str:
+    "Send a letter."
+    return f"sent to {to}"
 """
 PATIENCE = 10
 """Seconds after which a question is told of."""
@@ -106,6 +114,19 @@ def test_a_question_that_nobody_answers_is_told_of(lab: Lab, page: Page) -> None
     toast.get_by_role("button", name="Open").click()
     expect(page.get_by_test_id("agentnb-run").locator("visible=true")).to_contain_text(unseen)
     for run in (seen, unseen):
+        current().cancel(run)
+
+
+def test_a_question_that_is_seen_in_a_cell_is_not_told_of(lab: Lab, notebook: Notebook) -> None:
+    model = lab.script(tool_call("send", to="ann"), {"text": "Done."}, name="seen.jsonl")
+    notebook.run_to_end(SEND)
+    cell = notebook.run(f"%%agent seen -m {model} -t send\nWrite to Ann.")
+    cell.get_by_test_id("approval").wait_for()
+    (seen,) = until(lambda: current().runs(name="seen", status="waiting"))
+    unseen = triage(lab)
+    toasts(notebook.page, "Ticket triage waits for an answer").wait_for()  # it asked later, so that this one's time is over too
+    expect(toasts(notebook.page, "seen waits")).to_have_count(0)
+    for run in (seen.id, unseen):
         current().cancel(run)
 
 

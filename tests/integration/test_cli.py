@@ -152,7 +152,13 @@ def test_exit_codes(tmp_path: Path, line: dict[str, Any], code: int, message: st
         (["agents", "show", "nope"], "agentnb agents list"),
         (["runs", "show", "nope"], "agentnb runs list"),
         (["runs", "signal", "nope", "m1", "perhaps"], "approve or deny"),
-        (["runs", "list", "--status", "complete"], "there is no status 'complete'"),
+        (["runs", "list", "--status", "complete"], "there is no status 'complete'. Did you mean completed?"),
+        (["runs", "signal", "nope", "m1", "aprove"], "not 'aprove', did you mean approve?"),
+        (["runs", "show", "last"], "agentnb runs list"),
+        (["workflow", "new", "--template", "elt"], "no template 'elt'. Did you mean etl?"),
+        (["models", "pull", "smolm"], "can't fetch 'smolm', did you mean smollm2-135m?"),
+        (["models", "show", "minlm"], "did you mean openvino:minilm?"),
+        (["benchmark", "openvino:minlm"], "there is no model 'openvino:minlm': did you mean openvino:minilm?"),
         (["run", "nope"], "nothing to do"),
         (["run", "nope", "-i", "x"], "write key=value"),
         (["nonsense"], "No such command"),
@@ -162,6 +168,29 @@ def test_wrong_usage_exits_with_2(words: list[str], message: str) -> None:
     done = agentnb(*words)
     assert done.returncode == 2, done
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "message"),
+    [
+        ("helpr", "scripted:s.jsonl", "did you mean helper?"),
+        ("helper", "gpt-5-mini", "unknown model 'gpt-5-mini': did you mean openai:gpt-5-mini?"),
+        ("helper", "openvino:smollm", "no local model 'smollm', did you mean openvino:smollm2-135m?"),
+    ],
+)
+def test_what_was_probably_meant(helper: anb.Agent, name: str, model: str, message: str) -> None:
+    done = agentnb("agents", "run", name, "hi", "--model", model)
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+
+
+def test_last_is_the_newest_run(helper: anb.Agent) -> None:
+    first, second = (parsed("agents", "run", "helper", "weather?")["id"] for _ in range(2))
+    assert parsed("runs", "show", "last")["id"] == second
+    assert parsed("runs", "events", "last") == parsed("runs", "events", second)
+    assert parsed("runs", "diff", first, "last") == parsed("runs", "diff", first, second)
+    assert parsed("runs", "delete", "last")["deleted"] == [second]
+    assert parsed("runs", "show", "last")["id"] == first
+    assert "agentnb runs list" in agentnb("runs", "report", "last").stderr, "none of a workflow"
 
 
 def test_a_wrong_settings_file_names_the_place(tmp_path: Path) -> None:
@@ -203,3 +232,14 @@ print(anb.Agent("a", model="scripted:s.jsonl", tools=[send]).execute_sync("go").
     assert done.stdout == "m1.t1.a: approve\n"
     assert waiting.communicate(timeout=20)[0] == "sent to bob\n"
     assert agentnb("runs", "signal", runs[0]["id"], "m1.t1.a", "approve").returncode == 2
+
+
+def test_a_name_means_the_agent_that_was_defined_last(helper: anb.Agent) -> None:
+    newer = anb.Agent("helper", model=helper.spec.model, instructions="other", origin="other.ipynb").agent_id
+    done = agentnb("agents", "run", "helper", "weather?")
+    assert done.returncode == 0, done.stderr
+    assert f"2 agents are called 'helper': took {newer}, the newest\n" in done.stderr
+    assert "are called" not in agentnb("agents", "run", helper.agent_id, "weather?").stderr
+    assert "took" in agentnb("agents", "delete", "helper").stderr
+    assert agentnb("agents", "show", "helper").stderr == ""
+    assert parsed("agents", "show", "helper")["id"] == helper.agent_id

@@ -573,9 +573,9 @@ async def test_two_agents_of_one_name(make: Make) -> None:
     assert [record.id for record in agent.runtime.agents.all()] == [newer.agent_id]
     elsewhere = anb.Agent("helper", model="scripted:test", origin="other.ipynb")
     assert elsewhere.agent_id
-    with pytest.raises(UnknownName, match=r"2 agents are called 'helper'.*other.ipynb.*by its ID"):
-        anb.Agent.load("helper")
-    assert anb.Agent.load(elsewhere.agent_id).name == "helper"
+    assert anb.Agent.load("helper").agent_id == elsewhere.agent_id
+    assert [record.id for record in agent.runtime.agents.called("helper")] == [elsewhere.agent_id, newer.agent_id]
+    assert anb.Agent.load(newer.agent_id).spec.instructions == "other"
     same_elsewhere = anb.Agent("helper", model="scripted:test", instructions="other", origin="other.ipynb")
     assert same_elsewhere.agent_id != newer.agent_id
     assert anb.Agent.load("helper").agent_id == same_elsewhere.agent_id

@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 from agentnb import secrets
-from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError
+from agentnb.errors import AgentNBError, ConfigurationError, ExecutionError, IllegalTransition
 from agentnb.jobs import run as running
 from agentnb.jobs.attempt import kernel_folder
 from agentnb.jobs.catalog import Catalog
@@ -33,7 +33,8 @@ from agentnb.jobs.lost import end_lost_runs
 from agentnb.jobs.output import OutputFile, OutputLost
 from agentnb.jobs.resume import CannotResume
 from agentnb.ports.store import Run, now
-from agentnb.runtime import sweeping
+from agentnb.runtime import agent_runs, sweeping
+from agentnb.runtime.bridge import run_sync
 from agentnb.runtime.owner import LEASE_SECONDS
 from agentnb.runtime.runtime import current
 from tests.support.notebooks import Cell, texts, write_notebook
@@ -95,6 +96,11 @@ def test_a_job_runs_with_typed_parameters_and_leaves_everything_in_the_store(fol
     assert current().store.definition(ended.definition).spec["document"]["name"] == "j"
     shown = subprocess.run([sys.executable, "-m", "agentnb", "runs", "show", ended.id], capture_output=True, text=True, check=False)
     assert "✓ cell 2" in shown.stdout
+    for verb in ("replay", "resume"):
+        again = subprocess.run([sys.executable, "-m", "agentnb", "runs", verb, "last"], capture_output=True, text=True, check=False)
+        assert "agentnb jobs run j" in again.stderr
+    with pytest.raises(IllegalTransition, match="`agentnb jobs run j` runs it again"):
+        run_sync(agent_runs.resume(current(), ended.id))
 
 
 @pytest.mark.parametrize(
@@ -621,7 +627,9 @@ def test_a_secret_of_a_job_is_masked_whatever_its_name(folder: Path, monkeypatch
 
 def test_output_for_a_bucket_needs_its_extra_and_is_kept_where_the_upload_fails(folder: Path, tmp_path: Path) -> None:
     job(folder, PRINTS, output="gs://bucket/${run.id}.ipynb")
-    with pytest.raises(ConfigurationError, match=r"gcsfs is not installed: pip install 'jupyter-agentnb\[gs\]'"):
+    with pytest.raises(
+        ConfigurationError, match=r"gcsfs is not installed: pip install 'jupyter-agentnb\[gs\]', or .* pip install '\.\[gs\]'"
+    ):
         run(folder)
     output = OutputFile("gs://bucket/x.ipynb", tmp_path / "spool" / "x.ipynb")
     output.begin("{}")

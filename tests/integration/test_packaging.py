@@ -37,6 +37,17 @@ def test_the_lock_file_names_no_registry() -> None:
     assert "://" not in (ROOT / "labextension/yarn.lock").read_text()
 
 
+def test_what_the_examples_import_is_brought() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    brought = {re.split(r"[^\w-]", one)[0].lower() for one in project["dependencies"] + project["optional-dependencies"]["optimize"]}
+    homes = metadata.packages_distributions()
+    for file in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = [cell for cell in json.loads(file.read_text())["cells"] if cell["cell_type"] == "code"]
+        for name in re.findall(r"^\s*(?:import|from) (\w+)", "\n".join("".join(cell["source"]) for cell in cells), re.MULTILINE):
+            needed = {home.lower() for home in homes.get(name, ())} - {"jupyter-agentnb", "numpy", "ipython"}
+            assert needed <= brought, f"{file.name} imports {name}"
+
+
 def test_the_kernelspec_loads_the_extension() -> None:
     spec = json.loads((ROOT / "agentnb/notebook/kernelspec/kernel.json").read_text())
     assert spec["display_name"] == "agentnb (Python)"

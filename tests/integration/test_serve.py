@@ -60,6 +60,7 @@ class Verdict(BaseModel):
     good: bool
 
 folder = sys.argv[1]
+anb.Agent("helper", model=f"scripted:{folder}/broken.jsonl", origin="other.ipynb").initialize()
 anb.Agent("helper", model=f"scripted:{folder}/helper.jsonl", tools=[lookup], instructions="Be brief.").initialize()
 anb.Agent("judge", model=f"scripted:{folder}/judge.jsonl", output=Verdict).initialize()
 anb.Agent("slow", model=f"scripted:{folder}/slow.jsonl").initialize()

@@ -121,6 +121,8 @@ async def test_a_run_takes_an_answer_and_goes_on() -> None:
         await run.answer("REVIEW")
     with pytest.raises(ConfigurationError, match="must be approve, reject, not True"):
         await run.answer("REVIEW", True)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="not 'aprove', did you mean approve"):
+        await run.answer("REVIEW", "aprove")
     again = await run.answer("REVIEW", "deny", note="longer", by="ann")
     assert (run.status, again.status, [step.id for step in again.waiting]) == ("waiting", "waiting", ["REVIEW@2"])
     assert again.steps["REVIEW@1"].output == {"approved": False, "data": None, "by": "ann", "note": "longer"}

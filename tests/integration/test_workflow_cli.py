@@ -193,7 +193,7 @@ def test_new() -> None:
     assert "is there already" in agentnb("workflow", "new", "My orders!", "-t", "etl", code=2).stderr
     assert Path("My_orders.workflow.yaml").read_text() == "mine"
     assert parsed("workflow", "new", "My orders!", "-t", "etl", "--force")["files"] == ["My_orders.workflow.yaml"]
-    assert "there are: etl, nested" in agentnb("workflow", "new", "-t", "nope", code=2).stderr
+    assert "There are etl, nested" in agentnb("workflow", "new", "-t", "nope", code=2).stderr
     assert "Did you mean" in agentnb("workflow", "vaildate", "x", code=2).stderr
 
 

@@ -371,6 +371,8 @@ async def test_running_again_takes_what_is_the_same(log: Log) -> None:
     again = await flow("!").run(rerun=first.id)
     assert (again.outputs, log.done, again.usage["replayed"], again.rerun_of) == ({"c": "1!"}, [], 3, first.id)
     assert flow("?").stale(first.id) == ["c"]
+    assert (await flow("!").run(rerun=first)).rerun_of == first.id
+    assert flow("!").stale(first) == []
     edited = await flow("?").run(rerun=first.id)
     assert (edited.outputs, log.done) == ({"c": "1?"}, ["1?"])
     changed = await flow("!").run({"y": 5}, rerun=first.id)

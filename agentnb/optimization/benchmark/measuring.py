@@ -6,7 +6,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,7 +41,7 @@ def benchmark(task: BenchmarkTask, progress: Progress) -> dict[str, Any]:
     """Measure; see ``agentnb.ports.benchmark``."""
     _check(task)
     device = known_device(task.device)
-    subjects = [subject_of(model) for model in task.models]
+    subjects = [subject_of(model, task.names.get(str(model), "")) for model in task.models]
     settings = list(cases.settings(task))
     roof = peak.measure(device, lambda done, total: progress(Step("measuring the machine's peak", done, total))) if task.peak else {}
     rows: list[dict[str, Any]] = []
@@ -57,7 +57,7 @@ def benchmark(task: BenchmarkTask, progress: Progress) -> dict[str, Any]:
         "format": FORMAT,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": _machine(device, roof),
-        "task": {**asdict(task), "models": [one.name for one in subjects]},
+        "task": asdict(replace(task, models=tuple(one.name for one in subjects), names={})),
         "fields": FIELDS,
         "rows": rows,
     }

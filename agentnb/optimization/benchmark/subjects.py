@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ class Subject:
     original: Source
 
 
-def subject_of(model: Any) -> Subject:
+def subject_of(model: Any, name: str = "") -> Subject:
     """Read a model; of a folder that was optimized also the original, which its peers run."""
     folder = Path(model).expanduser() if isinstance(model, str | Path) else None
     source = open_source(model)
+    source = replace(source, name=name or source.name)
     if folder is None or not (folder / MANIFEST).is_file():
         return Subject(source.name, source, {}, source)
     told = manifest(folder)

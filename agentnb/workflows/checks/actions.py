@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from agentnb.errors import AgentNBError
-from agentnb.workflows.checks.report import Report, did_you_mean
+from agentnb.names import did_you_mean
+from agentnb.workflows.checks.report import Report
 from agentnb.workflows.checks.values import Parameters, check_arguments
 from agentnb.workflows.documents import Path
 from agentnb.workflows.spec import Action, Human, Shell, SubWorkflow

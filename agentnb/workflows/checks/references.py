@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentnb.workflows.checks.report import Report, did_you_mean, nearest, value_at
+from agentnb.names import did_you_mean, nearest
+from agentnb.workflows.checks.report import Report, value_at
 from agentnb.workflows.compilation import CompiledStep, compile_transitions
 from agentnb.workflows.documents import Path
 from agentnb.workflows.expressions import ROOTS, Condition, ExpressionError, Reference, Template

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -10,9 +9,6 @@ from typing import Any, Protocol
 from agentnb.workflows.compilation import CompiledStep, action_path
 from agentnb.workflows.documents import Finding, Path
 from agentnb.workflows.spec import SubWorkflow, WorkflowSpec
-
-_LISTED = 8
-_COMPARED = 500
 
 
 class Resolver(Protocol):
@@ -64,26 +60,6 @@ class Report:
     def path(self, action: str, dotted: str = "") -> Path:
         """Where a field of that action stands in the document."""
         return (*action_path(self.spec, action), *(dotted.split(".") if dotted else ()))
-
-
-def did_you_mean(name: str, known: Collection[str], what: str = "There are") -> str:
-    """The mend for a name that isn't known: one that is, or all of them."""
-    near = nearest(name, known)
-    if near:
-        return f"Did you mean {near}?"
-    names = [str(other) for other in known]
-    if not names:
-        return ""
-    listed = ", ".join(names[:_LISTED])
-    return f"{what} {listed} and {len(names) - _LISTED} more" if len(names) > _LISTED else f"{what} {listed}"
-
-
-def nearest(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
-    """The name that resembles it most, or an empty string."""
-    names = [other for other in known if isinstance(other, str) and other != name]
-    if len(names) > _COMPARED:
-        names = [other for other in names if abs(len(other) - len(name)) <= 2 and (other[:2] == name[:2] or other[-2:] == name[-2:])]
-    return next(iter(difflib.get_close_matches(name, names[:_COMPARED], 1, cutoff)), "")
 
 
 def value_at(data: Any, path: Path) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentnb.agents import schemas
-from agentnb.workflows.checks.report import Report, nearest
+from agentnb.names import nearest
+from agentnb.workflows.checks.report import Report
 from agentnb.workflows.documents import Path
 
 TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")

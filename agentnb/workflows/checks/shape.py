@@ -13,7 +13,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from agentnb.workflows.checks.report import did_you_mean, holds, nearest, value_at
+from agentnb.names import did_you_mean, nearest
+from agentnb.workflows.checks.report import holds, value_at
 from agentnb.workflows.documents import Finding, Path
 from agentnb.workflows.spec import CEL_KEYWORDS, KINDS, STEP_ID, WorkflowSpec
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agentnb.workflows.checks.report import Report, did_you_mean, nearest
+from agentnb.names import did_you_mean, nearest
+from agentnb.workflows.checks.report import Report
 from agentnb.workflows.documents import Path
 from agentnb.workflows.graph import Graph
 from agentnb.workflows.spec import OUTCOMES, State, Transition

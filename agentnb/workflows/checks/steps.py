@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from agentnb.names import did_you_mean
 from agentnb.workflows.checks.references import place_of
-from agentnb.workflows.checks.report import Report, did_you_mean
+from agentnb.workflows.checks.report import Report
 from agentnb.workflows.documents import Path
 from agentnb.workflows.expressions import Reference
 from agentnb.workflows.graph import Graph, handler_of

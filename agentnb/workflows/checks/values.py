@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agentnb.workflows.checks.report import Report, did_you_mean
+from agentnb.names import did_you_mean
+from agentnb.workflows.checks.report import Report
 from agentnb.workflows.checks.schemas import TYPES, fits, misfit, type_of
 from agentnb.workflows.documents import Path
 

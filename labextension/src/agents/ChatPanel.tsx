@@ -98,6 +98,11 @@ function Composer(props: {
       box.current.style.height = `${Math.min(box.current.scrollHeight + 2, 240)}px`;
     }
   }, [text]);
+  useEffect(() => {
+    if (box.current?.closest('.agentnb-panel') === document.activeElement) {
+      box.current?.focus(); // the panel was activated before there was a field
+    }
+  }, []);
   const send = async (): Promise<void> => {
     if (!ready) {
       return;
@@ -132,6 +137,7 @@ function Composer(props: {
           placeholder={may ? 'Enter sends, Shift+Enter begins a line' : 'You may not ask this agent'}
           aria-label="Message"
           data-testid="agentnb-chat-input"
+          data-agentnb-first
           data-lm-suppress-shortcuts="true"
           onChange={event => setText(event.currentTarget.value)}
           onKeyDown={onKeyDown}

@@ -24,7 +24,7 @@ export function Turn({ runId, prompt, model }: { runId: string; prompt: string; 
   const asked = prompt || promptOf(detail?.input);
   const answer = textOf(detail?.output) ?? written;
   return (
-    <article className="agentnb-turn" data-testid="agentnb-turn" data-status={run?.status}>
+    <article className="agentnb-turn" data-testid="agentnb-turn" data-run={runId} data-status={run?.status}>
       <div className="agentnb-prompt">{asked}</div>
       {deleted ? (
         <p className="agentnb-muted">This run was deleted.</p>

@@ -49,7 +49,7 @@ export class PanelWidget extends ReactWidget {
   }
 
   protected override onActivateRequest(): void {
-    this.node.focus();
+    (this.node.querySelector<HTMLElement>('[data-agentnb-first]') ?? this.node).focus();
   }
 
   protected override onCloseRequest(message: Message): void {

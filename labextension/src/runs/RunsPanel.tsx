@@ -4,6 +4,7 @@ import { JSX, KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState }
 import { plural } from '../format';
 import { useLive } from '../live/hooks';
 import { isFinal, tookMs } from '../live/runs';
+import { FIRST_CELL } from '../newnotebook';
 import { PanelProps } from '../panels/registry';
 import { useServices } from '../panels/services';
 import { useNow } from '../ui/clock';
@@ -234,10 +235,7 @@ function NoRuns({ filtered, onClear }: { filtered: boolean; onClear: () => void 
       </button>
     </Empty>
   ) : (
-    <Empty
-      title="No runs yet"
-      code="%%agent&#10;What can you help me with?"
-    >
+    <Empty title="No runs yet" code={FIRST_CELL}>
       A run is one execution of an agent or a workflow, in a notebook, a job or the terminal. It appears here while it
       goes on. Start one in a cell:
     </Empty>

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
+
+from agentnb.names import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,8 +51,8 @@ def kind_of(value: object) -> str:
 
 def no_attribute(owner: str, name: str, known: Iterable[str]) -> AttributeError:
     """The error of an attribute that isn't there, with the one that was probably meant."""
-    near = difflib.get_close_matches(name, known, n=1) if not name.startswith("_") else []
-    hint = f"; did you mean {near[0]}?" if near else ""
+    near = nearest(name, list(known)) if not name.startswith("_") else ""
+    hint = f"; did you mean {near}?" if near else ""
     return AttributeError(
         f"{owner} has no attribute {name!r}{hint}", name=""
     )  # by its name Python would look for one too, and say it twice

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import functools
 import inspect
 import json
@@ -23,6 +22,7 @@ from typing_extensions import TypedDict
 from agentnb import secrets
 from agentnb.agents.content import as_prompt
 from agentnb.errors import ConfigurationError, ExecutionError, kind_of
+from agentnb.names import nearest
 from agentnb.ports.model import ToolSpec
 
 Deps = TypeVar("Deps")
@@ -243,8 +243,8 @@ def _check_settings(name: str, effects: object, timeout: object, **flags: object
 
 
 def _near(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f", did you mean {near[0]!r}?" if near else "."
+    near = nearest(word, known)
+    return f", did you mean {near!r}?" if near else "."
 
 
 def _refuse_constant(name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from agentnb.errors import ConfigurationError
+from agentnb.names import nearest
 
 
 class CellParser(argparse.ArgumentParser):
@@ -190,8 +190,8 @@ def _about(left: list[str], options: CellParser) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean --model?``, or nothing where no name is like the word."""
-    near = difflib.get_close_matches(word, [name for name in known if not name.startswith("_")], n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, [name for name in known if not name.startswith("_")])
+    return f"; did you mean {near}?" if near else ""
 
 
 def words(line: str, magic: str) -> list[str]:

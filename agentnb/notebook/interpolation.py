@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from agentnb.agents.content import as_prompt
 from agentnb.errors import ConfigurationError, UnknownName
+from agentnb.names import nearest
 
 _PLACE = re.compile(r"\{\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}\}|\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
 
@@ -41,8 +41,8 @@ def interpolate(text: str, namespace: Mapping[str, Any]) -> tuple[str, list[str]
             try:
                 value = getattr(value, attribute)
             except AttributeError:
-                near = difflib.get_close_matches(attribute, dir(value), n=1)
-                hint = f"; did you mean .{near[0]}?" if near else ""
+                near = nearest(attribute, dir(value))
+                hint = f"; did you mean .{near}?" if near else ""
                 notes.append(f"{match[0]} stays as written: {name} has no attribute {attribute!r}{hint}")
                 return match[0]
             except Exception as error:
@@ -73,8 +73,8 @@ def replaced(word: str, namespace: Mapping[str, Any]) -> str:
 def near_variable(name: str, namespace: Mapping[str, Any]) -> str:
     """``; did you mean {document}?``, or nothing where no variable is called alike."""
     own = [known for known in namespace if not known.startswith("_")]
-    near = difflib.get_close_matches(name, own, n=1, cutoff=0.75)
-    return f"; did you mean {{{near[0]}}}?" if near else ""
+    near = nearest(name, own, cutoff=0.75)
+    return f"; did you mean {{{near}}}?" if near else ""
 
 
 def _about(unknown: Mapping[str, str], namespace: Mapping[str, Any]) -> list[str]:

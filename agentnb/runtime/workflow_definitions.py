@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from agentnb.agents import portable, schemas
 from agentnb.agents import spec as agent_specs
 from agentnb.agents.spec import AgentSpec
 from agentnb.errors import AgentNBError, UnknownName, kind_of
+from agentnb.names import nearest
 from agentnb.ports.model import canonical
 from agentnb.ports.store import AgentRecord, Definition
 from agentnb.runtime.shown import names
@@ -216,8 +216,8 @@ class Finder:
         if name in plugins.table("agentnb.tools"):
             return Function(plugins.load("agentnb.tools", name), name)
         known = list(dict.fromkeys([*self._workflow.functions, *plugins.table("agentnb.tools"), *self._workflow.known]))
-        near = difflib.get_close_matches(name, known, n=1)
-        there = f"did you mean {near[0]}?" if near else f"there are: {names(known) or 'none'}."
+        near = nearest(name, known)
+        there = f"did you mean {near}?" if near else f"there are: {names(known) or 'none'}."
         raise UnknownName(f"no tool {name!r}; {there} A function of a module is python:module.function")
 
     def tool(self, name: str) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ Names and meaning of the extensions are those of ``cel.stdlib``, which mirrors c
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from agentnb.names import nearest
 from agentnb.workflows.expressions import patterns
 from agentnb.workflows.expressions.values import duration_seconds, timestamp_text, type_name
 
@@ -101,11 +101,11 @@ def registered() -> dict[str, Callable[..., Any]]:
     }
 
 
-def nearest(name: str) -> str:
+def hint(name: str) -> str:
     """What may have been meant by the name of a function that isn't there."""
     known = sorted({*OWN, *NATIVE, *registered(), "has", "map", "filter", "all", "exists", "exists_one"} - set(OWN.values()))
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    near = nearest(name, known)
+    return f"did you mean {near}?" if near else f"there are {', '.join(known)}"
 
 
 @cache

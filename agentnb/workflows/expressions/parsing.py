@@ -169,7 +169,7 @@ class _Parser:
         if name in library.registered():
             output.functions.add(name)
         elif name not in library.NATIVE:
-            _fail(f"there is no function {name}: {library.nearest(name)}")
+            _fail(f"there is no function {name}: {library.hint(name)}")
         output.word(token)
         return at + 1
 

@@ -180,9 +180,9 @@ class Pace:
         if self._stopped:
             return
         self._asked = False
-        self._show()
         self._last = time.perf_counter()
-        self._later(_TICK_SECONDS)
+        self._later(_TICK_SECONDS)  # first: what can't be shown now is shown then
+        self._show()
 
     def soon(self) -> None:
         if not self._asked and not self._stopped:

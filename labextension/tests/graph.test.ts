@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { curve, head } from '../src/graph/curve';
 import { count, duration, numbers } from '../src/graph/format';
 import { around, everyNode, foldable, HEAD, PAD, placed, type Placed } from '../src/graph/place';
-import { left } from '../src/graph/question';
+import { cardOf, left } from '../src/graph/question';
 import { matches, rowsOf, sorted } from '../src/graph/rows';
 import { EMPTY, merged, secondLine, spoken } from '../src/graph/state';
 import { asking, counts, elapsed, runElapsed, statusWord } from '../src/graph/status';
@@ -226,6 +226,26 @@ describe('rows', () => {
     expect([...(matches(nodes, state, 'FAILED workflow') ?? [])]).toEqual(['s']);
     expect([...(matches(nodes, state, 's/') ?? [])]).toEqual(['s/x', 's/y']);
     expect(matches(nodes, state, 'nowhere')?.size).toBe(0);
+  });
+});
+
+describe('a question', () => {
+  it('is another one in each visit of a state, though it asks the same', () => {
+    const question = {
+      step: 'REVIEW',
+      kind: 'human',
+      ticket: 'human.1.abc',
+      form: null,
+      assignee: '',
+      prompt: '?',
+      shown: '',
+      verdicts: [],
+      due: 0,
+    };
+    const visit = (step: string) =>
+      cardOf({ path: 'REVIEW', part: '', status: 'waiting', parts: [], run: 'r', step, question });
+    expect(visit('REVIEW@1')).toBe(visit('REVIEW@1'));
+    expect(visit('REVIEW@2')).not.toBe(visit('REVIEW@1'));
   });
 });
 

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState, type ReactElement, type ReactNode } from '
 import { clock, count, duration, moment, plural } from './format';
 import { KindIcon, Sign, StatusIcon } from './icons';
 import { useNodeState, useNow } from './live';
-import { mountQuestion } from './question';
+import { cardOf, mountQuestion } from './question';
 import { elapsed, isTicking, statusWord } from './status';
 import type { GraphActions, GraphNode, NodeDetails, NodeState, Question } from './types';
 import { Value } from './Value';
@@ -157,7 +157,7 @@ function tabsOf(found: NodeDetails, node: GraphNode, actions: GraphActions, onPa
     tabs.push({
       name: 'answer',
       title: 'Answer',
-      body: <Ask key={found.question.ticket} question={found.question} found={found} actions={actions} />,
+      body: <Ask key={cardOf(found)} question={found.question} found={found} actions={actions} />,
     });
   }
   if (found.parts.length && node.fan && !found.part) {

@@ -1,6 +1,6 @@
 import { element } from './dom';
 import { formOf, markErrors } from './form';
-import type { Answered, Question } from './types';
+import type { Answered, NodeDetails, Question } from './types';
 
 /** What somebody has answered. */
 export interface Given {
@@ -23,6 +23,11 @@ const DONE: Record<string, string> = {
   skip: 'Skipped',
   fail: 'Failed',
 };
+
+/** Which card it is: a state that is visited again may ask the same once more, and that is another one. */
+export function cardOf(found: NodeDetails): string {
+  return [found.run, found.step, found.question?.ticket].join('\n');
+}
 
 /**
  * The card of what a step asks: the prompt, what it is about, a form made from its JSON Schema, a note, the verdicts, the time that is left.

@@ -145,7 +145,6 @@ class StepLimitExceeded(ExecutionError):
 
     def __init__(self, limit: int) -> None:
         calls = "1 model call" if limit == 1 else f"{limit} model calls"
-        calls = "1 model call" if limit == 1 else f"{limit} model calls"
         super().__init__(f"no answer after {calls}: raise max_steps, or tell the agent in its instructions when to stop")
 
 

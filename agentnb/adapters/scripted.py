@@ -100,7 +100,6 @@ class ScriptedModel:
                 return self._unused.pop(number)
         left = f"none of the {len(self._unused)} left fits" if self._unused else "all are used"
         has = "1 entry" if len(self._turns) == 1 else f"{len(self._turns)} entries"
-        has = "1 entry" if len(self._turns) == 1 else f"{len(self._turns)} entries"
         raise ProviderError(f"{self._where} has {has} and {left}, but was asked {asked[-120:]!r}: add an entry to it")
 
 

@@ -25,10 +25,7 @@ def run_named(name: str, kind: str = "") -> str:
     found = runtime.runs(kind=kind, limit=1)
     if not found:
         raise RunNotFound(f"last {kind}".rstrip(), runtime.store.location)
-    run = found[0]
-    while (above := runtime.above(run)) is not None:
-        run = above
-    return run.id
+    return runtime.outermost(found[0]).id
 
 
 def parse_inputs(pairs: Iterable[str]) -> dict[str, object]:

@@ -192,7 +192,7 @@ def _run(runtime: Runtime, name: str) -> Run:
     found = runtime.runs(limit=1)
     if not found:
         raise ConfigurationError("no runs yet: start one with a %%agent or a %%workflow cell")
-    return workflow_magics.whole_of(runtime, found[0])
+    return runtime.outermost(found[0])
 
 
 def _view(extension: Extension) -> View:

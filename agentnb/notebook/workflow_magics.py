@@ -134,13 +134,6 @@ def _watch(
     run_sync(watching, questions.ask_pending if questions else None)
 
 
-def whole_of(runtime: Runtime, run: Run) -> Run:
-    """The run of the outermost workflow that a run is a step of; the run itself, where it is none."""
-    while run.parent and (above := runtime.get(run.parent)).kind == "workflow":
-        run = above
-    return run
-
-
 def run_named(rest: str) -> WorkflowRun:
     """The run of that ID; the last one of a workflow where none is named."""
     runtime, name = current(), rest.strip()
@@ -148,7 +141,7 @@ def run_named(rest: str) -> WorkflowRun:
         runs = runtime.runs(kind="workflow", limit=1)
         if not runs:
             raise ConfigurationError("no runs of workflows yet: start one with %%workflow NAME --run")
-        name = whole_of(runtime, runs[0]).id
+        name = runtime.outermost(runs[0]).id
     run = runtime.get(name)
     if run.kind != "workflow":
         raise ConfigurationError(f"{run.id} is a run of an agent: %agentnb show {run.id}")

@@ -222,6 +222,12 @@ class Runtime:
             return found if found is not None and found.kind == "workflow" else None
         return None
 
+    def outermost(self, run: Run) -> Run:
+        """The run of the outermost workflow that a run is a step of; the run itself, where it is none."""
+        while (above := self.above(run)) is not None:
+            run = above
+        return run
+
     def _end_ownerless(self, run: Run, error: AgentNBError | None = None) -> None:
         self._runner(run).end_ownerless(self, run, error)
 
